@@ -1,0 +1,110 @@
+"""Settings: their ranges beside their defaults, and one line that names rule, value and trial where one is broken."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values a setting may take: an interval (`above`/`below` exclude the end) or a list of choices."""
+
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    below: float | None = None
+    choices: tuple[Any, ...] = ()
+    whole: bool = False
+    optional: bool = False
+
+    def __str__(self) -> str:
+        if self.choices:
+            return "{" + ", ".join(map(str, self.choices)) + "}"
+        low = f"[{self.least:g}" if self.least is not None else f"({self.above:g}" if self.above is not None else "(-inf"
+        high = f"{self.most:g}]" if self.most is not None else f"{self.below:g})" if self.below is not None else "inf)"
+        return f"{low}, {high}" + (", whole" if self.whole else "") + (", or null" if self.optional else "")
+
+    def broken(self, value: float | Tensor) -> Any:
+        """Truth of "value lies outside", a bool or a tensor of them; nan and inf lie outside."""
+        out = ~torch.isfinite(value) if isinstance(value, Tensor) else not math.isfinite(value)
+        for end, is_out in (
+            (self.least, lambda v, e: v < e),
+            (self.above, lambda v, e: v <= e),
+            (self.most, lambda v, e: v > e),
+            (self.below, lambda v, e: v >= e),
+        ):
+            if end is not None:
+                out = out | is_out(value, end)
+        return out
+
+
+def setting(
+    default: Any = MISSING,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+    choices: Iterable[Any] = (),
+    optional: bool = False,
+) -> Any:
+    """A dataclass field with a range: `lr: Hyper = setting(1e-3, least=0)` must lie in [0, inf).
+
+    A default that is an int (not a bool) makes the setting whole; a tuple default checks each item. `optional` lets
+    None through.
+    """
+    whole = isinstance(default, int) and not isinstance(default, bool)
+    legal = Range(least, above, most, below, tuple(choices), whole, optional)
+    return field(default=default, metadata={"range": legal})
+
+
+def check_settings(owner: Any) -> None:
+    """Raise a ValueError or TypeError with one clear line if any field of this dataclass breaks its type or range."""
+    for f in fields(owner):
+        legal = f.metadata.get("range")
+        if legal is not None:
+            _check(type(owner).__name__, f.name, getattr(owner, f.name), f.default, legal)
+
+
+def _check(owner: str, name: str, value: Any, default: Any, legal: Range) -> None:
+    if value is None and legal.optional:
+        return
+    if legal.choices:
+        if value not in legal.choices:
+            raise ValueError(f"{owner}: {name} must be one of {', '.join(map(str, legal.choices))}, got {value!r}{near(str(value), map(str, legal.choices))}")
+    elif isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise TypeError(f"{owner}: {name} must be true or false, got {value!r}")
+    elif isinstance(default, tuple):
+        if not isinstance(value, (tuple, list)) or len(value) != len(default):
+            raise TypeError(f"{owner}: {name} must hold {len(default)} numbers, got {value!r}")
+        for item, item_default in zip(value, default, strict=True):
+            _check(owner, name, item, item_default, legal)
+    elif isinstance(value, Tensor):
+        wrong = legal.broken(value)
+        if bool(wrong.any()):
+            trial = int(wrong.reshape(-1).nonzero()[0])
+            raise ValueError(f"{owner}: {name} must lie in {legal}, got {value.reshape(-1)[trial].item():g} in trial {trial}")
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{owner}: {name} must be a number, got {value!r}")
+    elif legal.whole and value != int(value):
+        raise TypeError(f"{owner}: {name} must be a whole number, got {value!r}")
+    elif legal.broken(value):
+        raise ValueError(f"{owner}: {name} must lie in {legal}, got {value:g}")
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """"; did you mean 'adam'?" when one of the words is close to this one, else nothing."""
+    close = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(repr(w) for w in close)}?" if close else ""
+
+
+class UsageError(Exception):
+    """Something the person typed is wrong; its text is one line that names the fix. The command line exits with 2."""

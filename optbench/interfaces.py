@@ -1,0 +1,293 @@
+"""The contracts: what a problem, an optimizer, a schedule and a modifier are.
+
+Everything is held for all trials at once. A trial is one (setting, seed); its parameters are one row of a tensor
+`[trials, n]`. Hyper-parameters are floats, or columns `[trials, 1]` where they differ between trials, so that plain
+arithmetic is the batching. Three rules follow, and the contract tests hold every class to them:
+
+- trial k reads row k alone: reduce over `dim=1`, never over everything;
+- state tensors have trials as dimension 0, so that rows can be selected;
+- nothing is drawn from a global random generator: streams are keyed by (seed, purpose, step).
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+Params = Float[Tensor, "trials n"]
+Loss = Float[Tensor, "trials"]
+Hyper = float | Float[Tensor, "trials 1"]
+Rows = Int64[Tensor, "rows"]
+Batch = Any  # whatever the problem's stream yields: None, a tensor or a tuple of tensors, each with trials first
+State = TypeVar("State")
+T = TypeVar("T")
+
+
+def select(tree: T, rows: Rows) -> T:
+    """The same structure with only these trials: every tensor is indexed along dimension 0, all else is kept.
+
+    Walks tuples, named tuples, lists, dicts and dataclasses. Tensors with a single row are taken to be shared.
+    """
+    out: Any = tree
+    if isinstance(tree, Tensor):
+        out = tree[rows] if tree.ndim > 0 else tree
+    elif isinstance(tree, tuple):
+        items = [select(item, rows) for item in tree]
+        out = type(tree)(*items) if hasattr(tree, "_fields") else tuple(items)
+    elif isinstance(tree, list):
+        out = [select(item, rows) for item in tree]
+    elif isinstance(tree, dict):
+        out = {key: select(item, rows) for key, item in tree.items()}
+    elif is_dataclass(tree) and not isinstance(tree, type):
+        changed = {f.name: select(getattr(tree, f.name), rows) for f in fields(tree) if f.init}
+        if any(changed[name] is not getattr(tree, name) for name in changed):
+            out = replace(tree, **changed)
+    return out
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names, shapes and roles of the parameter tensors that lie one after the other in a row.
+
+    Args:
+        names: one name a tensor, as in `torch.nn.Module.named_parameters`.
+        shapes: its shape without the trials.
+        roles: "point" (a landscape's coordinates), "weight", "bias" or "norm".
+    """
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    roles: tuple[str, ...]
+
+    @classmethod
+    def point(cls, n: int) -> Layout:
+        """One vector of n coordinates."""
+        return cls(("x",), ((n,),), ("point",))
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(math.prod(shape) for shape in self.shapes)
+
+    @cached_property
+    def n(self) -> int:
+        """Parameters in a row."""
+        return sum(self.sizes)
+
+    def split(self, params: Params) -> dict[str, Tensor]:
+        """Views `[trials, *shape]` of the rows, by name."""
+        parts = params.split(self.sizes, dim=1)
+        return {
+            name: part.view(params.shape[0], *shape)
+            for name, part, shape in zip(self.names, parts, self.shapes, strict=True)
+        }
+
+
+class Stream(abc.ABC):
+    """What changes from step to step: minibatches, noise, masks. Pure in value: `at(step)` twice gives the same."""
+
+    fixed: bool = False
+    """True where every step sees the same objective; then the oracle's loss is the objective itself."""
+
+    @abc.abstractmethod
+    def at(self, step: int, rows: Rows | None = None) -> Batch:
+        """The batch of this step for all trials, or for these rows of them."""
+
+
+class FixedStream(Stream):
+    """No randomness at all: every batch is None."""
+
+    fixed = True
+
+    def at(self, step: int, rows: Rows | None = None) -> Batch:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem(abc.ABC):
+    """Something to minimise; a pure function of (settings, version).
+
+    Args:
+        dtype: floating-point type of parameters and data. None: float64 for landscapes, float32 for networks.
+        device: where the tensors live.
+    """
+
+    version: ClassVar[int] = 1
+    """Raise it when a change alters any result; it is part of every run's identity."""
+    budget: ClassVar[int] = 1000
+    """Steps with which the problem can be solved; what `steps: null` stands for."""
+    cheap: ClassVar[bool] = True
+    """Evaluating costs about as much as one loss, so the objective is followed at every step; False: on an even grid."""
+    family: ClassVar[str] = "landscape"
+    """Groups problems in reports: "landscape" or "learning"."""
+    default_dtype: ClassVar[torch.dtype] = torch.float64
+    judged_by: ClassVar[str] = "objective"
+    """The metric of `evaluate` that chooses between settings of equal steps-to-target; smaller is better."""
+    loss_chunk: ClassVar[int | None] = None
+    """Trials for which loss and gradient are computed together; None: all. A matter of cache size, never of results."""
+
+    dtype: torch.dtype | None = None
+    device: torch.device | str = "cpu"
+
+    @property
+    def kind(self) -> dict[str, Any]:
+        """dtype and device for new tensors, as keyword arguments."""
+        return {"dtype": self.dtype or self.default_dtype, "device": torch.device(self.device)}
+
+    @property
+    @abc.abstractmethod
+    def layout(self) -> Layout:
+        """Names, shapes and roles of the parameters."""
+
+    @abc.abstractmethod
+    def start(self, seeds: Sequence[int]) -> Params:
+        """Start points `[len(seeds), n]`; row k depends on seeds[k] alone."""
+
+    def stream(self, seeds: Sequence[int]) -> Stream:
+        """Minibatches and noise, keyed by seed."""
+        return FixedStream()
+
+    @abc.abstractmethod
+    def loss(self, params: Params, batch: Batch) -> Loss:
+        """Differentiable loss of each trial; trial k reads row k alone."""
+
+    def evaluate(self, params: Params, step: int) -> dict[str, Loss]:
+        """The noise-free "objective" and further metrics of the trials, without gradient, off the training clock."""
+        with torch.no_grad():
+            return {"objective": self.loss(params, None)}
+
+    def test(self, params: Params) -> dict[str, Loss]:
+        """Metrics on the test split, read once at the end of an evaluation run; most problems have none."""
+        return {}
+
+    @abc.abstractmethod
+    def minimum(self) -> float | None:
+        """f*, the least value of the objective; None where it is unknown."""
+
+    def minimiser(self) -> Float[Tensor, "n"] | None:
+        """A point at which the minimum is attained; None where it is unknown."""
+        return None
+
+    @abc.abstractmethod
+    def targets(self) -> Sequence[float]:
+        """Values of the objective to be reached, the easiest first; none is met at a start."""
+
+    @abc.abstractmethod
+    def target(self) -> float:
+        """The one of `targets` that counts as solved."""
+
+    def domain(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
+        """For two-dimensional landscapes: the window ((x₀, x₁), (y₀, y₁)) to draw; else None."""
+        return None
+
+
+class Oracle(abc.ABC):
+    """What an optimizer may ask in one step: loss and gradient of the trials at points of its choosing.
+
+    Every call is counted for each trial it serves. The runner moves it from step to step and reads `first_params` and
+    `first_loss`: the point asked for first in this step, for all trials, and the loss there.
+    """
+
+    layout: Layout
+    fixed: bool
+    """The same objective at every step."""
+
+    @abc.abstractmethod
+    def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:
+        """Loss `[trials]` and gradient `[trials, n]` at params; with rows: of these trials only, params has one row each."""
+
+
+class Optimizer(abc.ABC, Generic[State]):
+    """A rule that moves the parameters. Concrete ones are frozen keyword-only dataclasses of their settings.
+
+    `params` is always the point to be judged: averaging methods keep their other point in the state.
+    """
+
+    family: ClassVar[str] = "other"
+    """Groups optimizers in lists and reports: "sgd", "adaptive", "sign", "second order", "third party"."""
+    sequential: ClassVar[bool] = False
+    """True where trials are stepped one after the other; reports say so beside their times."""
+
+    @abc.abstractmethod
+    def init(self, params: Params, layout: Layout) -> State:
+        """The state before the first step; every tensor in it has trials as dimension 0."""
+
+    @abc.abstractmethod
+    def step(self, params: Params, state: State, oracle: Oracle, factor: Hyper) -> tuple[Params, State]:
+        """New parameters and state; never changes its arguments. factor: the schedule's multiple of the learning rate."""
+
+    def select(self, state: State, rows: Rows) -> State:
+        """The state of these trials."""
+        return select(state, rows)
+
+
+class FirstOrder(Optimizer[State]):
+    """A rule that needs one gradient a step, at the parameters themselves: write `update`."""
+
+    elementwise: ClassVar[bool] = True
+    """Each parameter moves by its own gradient alone (False where norms or matrices enter)."""
+    lr: Hyper
+
+    @abc.abstractmethod
+    def update(self, params: Params, grad: Params, state: State, lr: Hyper) -> tuple[Params, State]:
+        """One step with this gradient and learning rate."""
+
+    def step(self, params: Params, state: State, oracle: Oracle, factor: Hyper) -> tuple[Params, State]:
+        _, grad = oracle(params)
+        return self.update(params, grad, state, self.lr * factor)
+
+
+class Schedule(abc.ABC):
+    """A factor on the learning rate as a function of the step. Concrete ones are frozen keyword-only dataclasses."""
+
+    def init(self, trials: int) -> Any:
+        """The state before the first step; most have none."""
+        return ()
+
+    @abc.abstractmethod
+    def factor(self, step: int, steps: int, state: Any) -> Hyper:
+        """The multiple of the learning rate for this step, 0 ≤ step < steps."""
+
+    def observe(self, state: Any, loss: Loss) -> Any:
+        """The state after a step whose minibatch loss was this; most do not look."""
+        return state
+
+
+class OracleModifier(abc.ABC):
+    """Changes what the optimizer is told: penalties on the objective, clipping, noise. Works with every optimizer."""
+
+    place: ClassVar[str] = "oracle"
+    """"objective" (a penalty; applied first, nearest to the problem) or "oracle" (after all penalties, in the order given)."""
+
+    def init(self, params: Params, layout: Layout, seeds: Sequence[int]) -> Any:
+        """The state before the first step; most have none."""
+        return ()
+
+    @abc.abstractmethod
+    def wrap(self, oracle: Oracle, state: Any, step: int) -> tuple[Oracle, Any]:
+        """The oracle that the optimizer sees in this step, and the state for the next; called once a step."""
+
+
+class UpdateModifier(abc.ABC):
+    """Changes the step itself, after any optimizer: decoupled decay, projection."""
+
+    place: ClassVar[str] = "update"
+
+    def init(self, params: Params, layout: Layout, seeds: Sequence[int]) -> Any:
+        """The state before the first step; most have none."""
+        return ()
+
+    @abc.abstractmethod
+    def apply(self, before: Params, after: Params, lr: Hyper, state: Any) -> tuple[Params, Any]:
+        """The parameters after the step, from those before it and those the optimizer proposes; lr: the rate of this step."""
+
+
+Modifier = OracleModifier | UpdateModifier
+Settings = Mapping[str, Any]

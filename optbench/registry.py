@@ -1,0 +1,150 @@
+"""Names to classes: the literal tables, dotted paths, PATH.py:NAME, and building a thing from its settings."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from .checks import UsageError, near
+
+KINDS = ("problem", "optimizer", "schedule", "modifier")
+_PACKAGES = {
+    "problem": "optbench.problems",
+    "optimizer": "optbench.optimizers",
+    "schedule": "optbench.schedules",
+    "modifier": "optbench.modifiers",
+}
+
+
+def table(kind: str) -> Mapping[str, type]:
+    """The literal table of a kind: name to class."""
+    package = importlib.import_module(_PACKAGES[kind])
+    return getattr(package, kind.upper() + "S")
+
+
+def is_path(name: str) -> bool:
+    """True for `./mine.py:Mine` and `pkg.Class`, False for a name of the tables."""
+    return ":" in name or "." in name or "/" in name
+
+
+def resolve(kind: str, name: str) -> type:
+    """The class behind a table name, a dotted path or PATH.py:NAME."""
+    if is_path(name):
+        return load_object(name)
+    classes = table(kind)
+    if name not in classes:
+        raise UsageError(f"no {kind} is called {name!r}{near(name, classes)} (`optbench list {kind}s` shows all)")
+    return classes[name]
+
+
+def load_object(path: str) -> Any:
+    """What a dotted path (`pkg.module.Class`) or PATH.py:NAME names; the current folder is importable."""
+    if ":" in path:
+        file, _, name = path.rpartition(":")
+        module = _load_file(file)
+        if not hasattr(module, name):
+            names = [n for n in vars(module) if not n.startswith("_")]
+            raise UsageError(f"{file} defines no {name!r}{near(name, names)}")
+        return getattr(module, name)
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    parts = path.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        head, tail = ".".join(parts[:cut]), parts[cut:]
+        try:
+            found: Any = importlib.import_module(head)
+        except ModuleNotFoundError as error:
+            if error.name is not None and (head == error.name or head.startswith(error.name + ".")):
+                continue
+            raise UsageError(f"{path}: importing {head} needs the package {error.name!r}; install it first") from error
+        except Exception as error:
+            raise UsageError(f"{path}: importing {head} failed: {type(error).__name__}: {error}") from error
+        for attribute in tail:
+            if not hasattr(found, attribute):
+                raise UsageError(f"{path}: {head} has no {attribute!r}{near(attribute, dir(found))}")
+            found = getattr(found, attribute)
+        return found
+    raise UsageError(f"{path}: there is no package {parts[0]!r}; is it installed in this environment (pip install …)?")
+
+
+def _load_file(file: str) -> Any:
+    path = Path(file).expanduser().resolve()
+    if not path.is_file():
+        raise UsageError(f"there is no file {file}")
+    name = f"optbench_file_{path.stem}_{hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise UsageError(f"{file} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+def fingerprint(cls: type) -> str:
+    """A hash of the source that defines a class, so that an edited rule is run anew and never taken for the old one."""
+    try:
+        source = inspect.getsource(sys.modules[cls.__module__])
+    except (OSError, TypeError, KeyError):
+        source = f"{cls.__module__}.{cls.__qualname__}"
+    return hashlib.blake2b(ast.unparse(ast.parse(source)).encode(), digest_size=6).hexdigest()
+
+
+def defaults(cls: type) -> dict[str, Any]:
+    """The settings of a class with their default values; required ones are left out."""
+    if not is_dataclass(cls):
+        return {}
+    return {f.name: f.default for f in fields(cls) if f.init and f.default is not MISSING}
+
+
+def build(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> Any:
+    """One problem, optimizer, schedule or modifier from its name and settings.
+
+    Raises:
+        UsageError: an unknown name or setting, a wrong type, or a value outside its range; one line that names the fix.
+    """
+    return make(resolve(kind, name), name, settings or {})
+
+
+def make(cls: type, name: str, settings: Mapping[str, Any]) -> Any:
+    """An instance of a settings class; lists become tuples, whole floats become ints where the default is one."""
+    known = [f.name for f in fields(cls) if f.init] if is_dataclass(cls) else list(inspect.signature(cls).parameters)
+    for key in settings:
+        if key not in known:
+            raise UsageError(f"{name} has no setting {key!r}{near(key, known)} (it has {', '.join(known) or 'none'})")
+    kinds = defaults(cls)
+    values = {key: _natural(value, kinds.get(key)) for key, value in settings.items()}
+    try:
+        return cls(**values)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _natural(value: Any, default: Any) -> Any:
+    """YAML gives lists for tuples and ints for floats, strings for 1e-3; the class says which it means."""
+    if isinstance(value, list):
+        value = tuple(value)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(default, float) and isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    if isinstance(default, int) and not isinstance(default, bool) and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, field, fields
@@ -10,6 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from .errors import UsageError as UsageError
+from .errors import near as near
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,3 @@ def _check(owner: str, name: str, value: Any, default: Any, legal: Range) -> Non
         raise TypeError(f"{owner}: {name} must be a whole number, got {value!r}")
     elif legal.broken(value):
         raise ValueError(f"{owner}: {name} must lie in {legal}, got {value:g}")
-
-
-def near(word: str, words: Iterable[str]) -> str:
-    """"; did you mean 'adam'?" when one of the words is close to this one, else nothing."""
-    close = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(repr(w) for w in close)}?" if close else ""
-
-
-class UsageError(Exception):
-    """Something the person typed is wrong; its text is one line that names the fix. The command line exits with 2."""

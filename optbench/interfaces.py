@@ -158,6 +158,17 @@ class Problem(abc.ABC):
     def loss(self, params: Params, batch: Batch) -> Loss:
         """Differentiable loss of each trial; trial k reads row k alone."""
 
+    def loss_and_grad(self, params: Params, batch: Batch) -> tuple[Loss, Params]:
+        """Loss and gradient of each trial, without a graph; by automatic differentiation unless overridden."""
+        at = params.detach().requires_grad_()
+        loss = self.loss(at, batch)
+        (grad,) = torch.autograd.grad(loss.sum(), at)
+        return loss.detach(), grad
+
+    def scratch_bytes(self) -> int:
+        """Roughly the bytes that one trial needs while a step is computed, beside its parameters and state."""
+        return 8 * self.layout.n * self.kind["dtype"].itemsize
+
     def evaluate(self, params: Params, step: int) -> dict[str, Loss]:
         """The noise-free "objective" and further metrics of the trials, without gradient, off the training clock."""
         with torch.no_grad():
@@ -191,8 +202,7 @@ class Problem(abc.ABC):
 class Oracle(abc.ABC):
     """What an optimizer may ask in one step: loss and gradient of the trials at points of its choosing.
 
-    Every call is counted for each trial it serves. The runner moves it from step to step and reads `first_params` and
-    `first_loss`: the point asked for first in this step, for all trials, and the loss there.
+    Every call is counted for each trial it serves.
     """
 
     layout: Layout

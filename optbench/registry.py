@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -13,7 +14,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from .checks import UsageError, near
+from .errors import UsageError, near
 
 KINDS = ("problem", "optimizer", "schedule", "modifier")
 _PACKAGES = {
@@ -95,6 +96,7 @@ def _load_file(file: str) -> Any:
     return module
 
 
+@functools.cache
 def fingerprint(cls: type) -> str:
     """A hash of the source that defines a class, so that an edited rule is run anew and never taken for the old one."""
     try:

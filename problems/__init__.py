@@ -2,8 +2,24 @@
 
 from optbench.interfaces import Problem
 
+from .beale import Beale
+from .cliff import Cliff
+from .cnn import CNN
+from .logistic_regression import LogisticRegression
+from .mlp import MLP
+from .quadratic import Quadratic
+from .rastrigin import Rastrigin
 from .rosenbrock import Rosenbrock
+from .saddle import Saddle
 
 PROBLEMS: dict[str, type[Problem]] = {
+    "beale": Beale,
+    "cliff": Cliff,
+    "cnn": CNN,
+    "logistic_regression": LogisticRegression,
+    "mlp": MLP,
+    "quadratic": Quadratic,
+    "rastrigin": Rastrigin,
     "rosenbrock": Rosenbrock,
+    "saddle": Saddle,
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Loss, Oracle, OracleModifier, Params, Rows
-from .derived import DerivedOracle
+from .derived import DerivedOracle, of_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,6 @@ class ClipNorm(OracleModifier):
         return DerivedOracle(oracle, self._clip), state
 
     def _clip(self, params: Params, loss: Loss, grad: Params, rows: Rows | None) -> tuple[Loss, Params]:
-        limit = self.max_norm if rows is None or isinstance(self.max_norm, float) else self.max_norm[rows]
+        limit = of_rows(self.max_norm, rows)
         norm = grad.norm(dim=1, keepdim=True)
         return loss, grad * (limit / norm).clamp(max=1.0)

@@ -53,8 +53,7 @@ class Adam(FirstOrder[AdamState]):
     def update(self, params: Params, grad: Params, state: AdamState, lr: Hyper) -> tuple[Params, AdamState]:
         b1, b2 = self.betas
         t = state.t + 1
-        m = b1 * state.m + (1 - b1) * grad
-        v = b2 * state.v + (1 - b2) * grad**2
-        m_hat = m / (1 - b1**t)
-        v_hat = v / (1 - b2**t)
-        return params - lr * m_hat / (v_hat.sqrt() + self.eps), AdamState(t, m, v)
+        m = torch.lerp(state.m, grad, 1 - b1)
+        v = torch.lerp(state.v, grad * grad, 1 - b2)
+        root = (v / (1 - b2**t)).sqrt_().add_(self.eps)
+        return params - (lr / (1 - b1**t) * m).div_(root), AdamState(t, m, v)

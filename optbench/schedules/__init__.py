@@ -2,7 +2,17 @@
 
 from ..interfaces import Schedule
 from .constant import Constant
+from .cosine import Cosine
+from .exponential import Exponential
+from .halving import Halving
+from .inverse import Inverse
+from .linear import Linear
 
 SCHEDULES: dict[str, type[Schedule]] = {
     "constant": Constant,
+    "exponential": Exponential,
+    "halving": Halving,
+    "inverse": Inverse,
+    "linear": Linear,
+    "cosine": Cosine,
 }

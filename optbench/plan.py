@@ -1,0 +1,335 @@
+"""From what was typed to the runs of a sweep: Hydra's override grammar over the groups and keys of conf/."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, RangeSweep
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from . import registry
+from .errors import UsageError, near
+from .runs import DTYPES, Run
+from .search import METHODS
+
+GROUPS = ("problem", "optimizer", "schedule", "modifier", "executor")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of a sweep, where they are done and where their results go."""
+
+    runs: list[Run]
+    executor: dict[str, Any]
+    results: Path
+    suite: str | None
+    words: list[str]
+    configs: list[dict[str, Any]] = field(repr=False)
+
+
+def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
+    """Runs from overrides such as `problem=rosenbrock,beale`, `optimizer.lr=0.1`, `suite=quick`.
+
+    Each distinct option of a group is composed by Hydra once; value overrides are applied to copies.
+
+    Args:
+        words: overrides; the last of two with the same key counts, and any of them over the suite's.
+        config_dir: a folder with further options: config_dir/optimizer/mine.yaml and so on.
+
+    Raises:
+        UsageError: a name, key or value is wrong; one line that names the fix.
+    """
+    with _Options(config_dir) as options:
+        typed = {o.key_or_group: o for o in _parse(words)}
+        suite = _suite(typed, options)
+        chosen = {o.key_or_group: o for o in _parse(suite)} | typed
+        choices = {group: _group_choices(group, chosen.pop(group, None), options) for group in GROUPS}
+        nodes, rest = options.load(choices)
+    values = {key: _alternatives(key, override) for key, override in chosen.items()}
+    suite_name = None if "suite" not in typed else str(_alternatives("suite", typed["suite"])[0])
+    values.pop("suite", None)
+    configs = [
+        _config(rest, dict(zip(GROUPS, picked, strict=True)), dict(zip(values, set_to, strict=True)))
+        for picked in itertools.product(*(nodes[group] for group in GROUPS))
+        for set_to in itertools.product(*values.values())
+    ]
+    runs = [_run(config, set(values)) for config in configs]
+    _check(runs)
+    first = configs[0]
+    results = Path(str(first["results"] or Path("results") / (suite_name or "sweep")))
+    return Plan(runs, first["executor"], results, suite_name, list(words), configs)
+
+
+class _Options:
+    """The options of each group: those of conf/ and of the person's own folder."""
+
+    def __init__(self, config_dir: str | None):
+        spec = importlib.util.find_spec("optbench.conf")
+        if spec is None or not spec.submodule_search_locations:
+            raise UsageError("the folder conf/ is missing from this installation of optbench; install it again")
+        self.folders = [Path(next(iter(spec.submodule_search_locations)))]
+        if config_dir is not None:
+            own = Path(config_dir).expanduser().resolve()
+            if not own.is_dir():
+                raise UsageError(f"--config-dir: there is no folder {config_dir}")
+            self.folders.append(own)
+
+    def __enter__(self) -> _Options:
+        GlobalHydra.instance().clear()
+        self._hydra = initialize_config_dir(str(self.folders[0]), version_base="1.3")
+        self._hydra.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._hydra.__exit__(*error)
+
+    def names(self, group: str) -> list[str]:
+        return sorted({p.stem for folder in self.folders for p in (folder / group).glob("*.yaml")})
+
+    def file(self, group: str, name: str) -> Path:
+        """The YAML of an option, the person's own first."""
+        for folder in reversed(self.folders):
+            if (folder / group / f"{name}.yaml").is_file():
+                return folder / group / f"{name}.yaml"
+        raise UsageError(f"no {group} is called {name!r}{near(name, self.names(group))} (there are {', '.join(self.names(group))})")
+
+    def load(self, choices: Mapping[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+        """Nodes of every choice, and the keys outside the groups; composed side by side to save compositions."""
+        nodes: dict[str, list[Any]] = {group: [] for group in GROUPS}
+        rest: dict[str, Any] = {}
+        for picked in itertools.zip_longest(*(choices[group] for group in GROUPS)):
+            overrides = [f"{group}={_option(group, pick)}" for group, pick in zip(GROUPS, picked, strict=True) if pick is not None]
+            config = self._compose(overrides)
+            for group, pick in zip(GROUPS, picked, strict=True):
+                if pick is not None:
+                    nodes[group].append(_named(pick, config.get(group)))
+            rest = {key: value for key, value in config.items() if key not in GROUPS}
+        return nodes, rest
+
+    def _compose(self, overrides: list[str]) -> dict[str, Any]:
+        search = [f"hydra.searchpath=[{','.join('file://' + str(f) for f in self.folders[1:])}]"]
+        try:
+            config = compose("config", overrides=overrides + (search if len(self.folders) > 1 else []))
+            plain = OmegaConf.to_container(config, resolve=True)
+        except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+            raise UsageError(f"{' '.join(overrides)}: {_line(error)}") from error
+        return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
+
+
+STAND_IN = {"problem": "rosenbrock", "optimizer": "from_torch"}
+"""What Hydra composes where a class is given by its path; the node is put right afterwards."""
+
+
+def _option(group: str, pick: Any) -> str:
+    if isinstance(pick, list):
+        return f"[{','.join(pick)}]"
+    return STAND_IN[group] if registry.is_path(pick) else pick
+
+
+def _is_torch(path: str) -> bool:
+    found = registry.load_object(path)
+    return isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
+
+
+def _named(pick: Any, node: Any) -> Any:
+    """The node of a choice as plain values, with `name` in it."""
+    if isinstance(pick, list):
+        return [{"name": name, **(node or {}).get(name, {})} for name in pick]
+    if not registry.is_path(pick):
+        return dict(node)
+    if _is_torch(pick):
+        return {**dict(node), "class": pick}
+    found = registry.load_object(pick)
+    return {"name": pick, "search": dict(getattr(found, "search", {}))}
+
+
+def _parse(words: Sequence[str]) -> list[Override]:
+    parser = OverridesParser.create()
+    parsed = []
+    for word in words:
+        try:
+            override = parser.parse_override(word)
+        except HydraException as error:
+            hint = "" if "=" in word else "; settings read KEY=VALUE, such as problem=rosenbrock"
+            raise UsageError(f"{word!r} cannot be read{hint or ': ' + _line(error)}") from error
+        if override.is_delete():
+            raise UsageError(f"{word!r}: keys cannot be deleted; set a value instead")
+        parsed.append(override)
+    return parsed
+
+
+def _suite(typed: Mapping[str, Override], options: _Options) -> list[str]:
+    if "suite" not in typed:
+        return []
+    names = _alternatives("suite", typed["suite"])
+    if len(names) != 1:
+        raise UsageError("one suite at a time: suite=quick")
+    file = options.file("suite", str(names[0]))
+    try:
+        content = yaml.safe_load(file.read_text())
+        return [str(word) for word in content["overrides"]]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise UsageError(f"{file} must hold `overrides:` and a list of overrides: {_line(error)}") from error
+
+
+def _alternatives(key: str, override: Override) -> list[Any]:
+    """The values an override sweeps over; one where it does not sweep."""
+    value = override.value()
+    if isinstance(value, ChoiceSweep):
+        return [_plain(item) for item in value.list]
+    if isinstance(value, RangeSweep):
+        return [_plain(item) for item in value.range()]
+    if override.is_sweep_override():
+        raise UsageError(f"{key}: sweeps are lists (a,b), choice(…), range(…) and, for groups, glob(…)")
+    return [_plain(value)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    return value
+
+
+def _group_choices(group: str, override: Override | None, options: _Options) -> list[Any]:
+    if override is None:
+        return {"problem": ["rosenbrock"], "optimizer": ["adam"], "schedule": ["constant"], "modifier": [[]]}.get(group, ["local"])
+    value = override.value()
+    picks = value.filter(options.names(group)) if isinstance(value, Glob) else _alternatives(group, override)
+    if not picks:
+        raise UsageError(f"{group}={override.input_line or value}: nothing matches (there are {', '.join(options.names(group))})")
+    if group == "modifier":
+        picks = [pick if isinstance(pick, list) else [] if pick in (None, "none", "") else [pick] for pick in picks]
+    for pick in itertools.chain.from_iterable(p if isinstance(p, list) else [p] for p in picks):
+        if not isinstance(pick, str):
+            raise UsageError(f"{group}={pick}: expected a name (there are {', '.join(options.names(group))})")
+        if registry.is_path(pick) and group in ("problem", "optimizer"):
+            registry.resolve(group, pick)
+        else:
+            options.file(group, pick)
+    return picks
+
+
+def _config(rest: Mapping[str, Any], nodes: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    config = copy.deepcopy({**rest, **nodes})
+    for key, value in values.items():
+        _set(config, key, copy.deepcopy(value))
+    return config
+
+
+def _set(config: dict[str, Any], key: str, value: Any) -> None:
+    """Apply one value override; the classes themselves check the settings of problem, optimizer, schedule, modifier."""
+    *parents, last = key.split(".")
+    if not parents and key not in config:
+        raise UsageError(f"there is no key {key!r}{near(key, config)} (keys are {', '.join(config)})")
+    at: Any = config
+    for i, parent in enumerate(parents):
+        if isinstance(at, list):
+            found = [node for node in at if node["name"] == parent]
+            at = found[0] if found else None
+        elif isinstance(at, dict) and (parent in at or (i > 0 and parents[0] in GROUPS)):
+            at = at.setdefault(parent, {})
+        else:
+            at = None
+        if not isinstance(at, (dict, list)):
+            known = [node["name"] for node in config["modifier"]] if parents[0] == "modifier" else config
+            raise UsageError(f"there is no {'.'.join(parents[: i + 1])!r} to set {last!r} in{near(parent, known)}")
+    if isinstance(at, list):
+        raise UsageError(f"{key}: name the modifier, as in modifier.clip_norm.max_norm=1")
+    if parents and parents[0] in ("tuning", "executor") and last not in at:
+        raise UsageError(f"there is no key {key!r}{near(last, at)} (it has {', '.join(at)})")
+    at[last] = value
+
+
+def _run(config: dict[str, Any], fixed: set[str]) -> Run:
+    optimizer = config["optimizer"]
+    own = optimizer.pop("search", None) or {}
+    search = {**own, **(config["search"] or {})}
+    for key in fixed:
+        if key.startswith("optimizer.") and key.count(".") == 1 and f"search.{key[10:]}" not in fixed:
+            search.pop(key[10:], None)
+    tuning = config["tuning"]
+    _number("tuning.trials", tuning["trials"])
+    _number("tuning.seeds", tuning["seeds"])
+    if tuning["method"] not in METHODS:
+        word = str(tuning["method"])
+        raise UsageError(f"tuning.method must be one of {', '.join(METHODS)}, got {word!r}{near(word, METHODS)}")
+    if config["dtype"] is not None and config["dtype"] not in DTYPES:
+        word = str(config["dtype"])
+        raise UsageError(f"dtype must be one of {', '.join(DTYPES)} or null, got {word!r}{near(word, DTYPES)}")
+    at_once = config["trials_at_once"]
+    if at_once != "auto":
+        _number("trials_at_once", at_once, " or auto")
+    if config["steps"] is not None:
+        _number("steps", config["steps"], " or null")
+    _number("seeds", config["seeds"])
+    timeout = config["timeout"]
+    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0):
+        raise UsageError(f"timeout must be a positive number of seconds or null, got {timeout!r}")
+    return Run(
+        problem=config["problem"],
+        optimizer=optimizer,
+        schedule=config["schedule"],
+        modifiers=tuple(config["modifier"]),
+        search=search,
+        tuning={key: tuning[key] for key in ("method", "trials", "seeds")},
+        steps=config["steps"],
+        seeds=config["seeds"],
+        dtype=config["dtype"],
+        device=_device(str(config["device"])),
+        trials_at_once=None if at_once == "auto" else at_once,
+        timeout=timeout,
+    )
+
+
+def _number(key: str, value: Any, also: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{key} must be a whole number of at least 1{also}, got {value!r}")
+
+
+def _device(name: str) -> str:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"device must be cpu, cuda or cuda:0, got {name!r}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("device=cuda, but torch sees no CUDA device here; use device=cpu, or install a CUDA build of torch")
+    return name
+
+
+def _check(runs: Sequence[Run]) -> None:
+    """Build each distinct part once, so that whatever is wrong is said before anything runs."""
+    seen: set[str] = set()
+    for run in runs:
+        for name, check in run.parts():
+            if name not in seen:
+                check()
+                seen.add(name)
+
+
+def resolved(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The full configuration of each run as YAML."""
+    for config in configs:
+        yield yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
+

@@ -1,0 +1,266 @@
+"""What the report says, before anyone decides how it looks: the page and the Markdown file are made from this."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from ..statistics.contest import Contest, contest
+from ..statistics.contest import Results as Tables
+from ..statistics.summary import summarise
+from . import story, tables
+from .figures.canvas import stems
+from .figures.figure import Figure
+from .numbers import fixed, grouped, plural, seconds, word
+from .standing import Standing, standing
+
+
+class Results(Tables, Protocol):
+    """A results folder as `optbench.load` gives it."""
+
+    @property
+    def sweeps(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one figure stands in the page, in as many drawings as the switches ask for."""
+
+    figures: tuple[Figure, ...]
+
+    @property
+    def kind(self) -> str:
+        return self.figures[0].kind
+
+    @property
+    def width(self) -> str:
+        return self.figures[0].width
+
+    @cached_property
+    def depends(self) -> dict[str, bool]:
+        """On which switches it depends; a place with a single drawing shows it whatever they say."""
+        return {kind: len({getattr(f, kind) for f in self.figures}) > 1 for kind in ("cost", "role")}
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything the report says. See `compose`."""
+
+    title: str
+    source: str
+    meta: str
+    role: str
+    roles: tuple[str, ...]
+    match: Contest
+    summary: pd.DataFrame
+    standing: Standing
+    ids: Mapping[str, str]
+    sizes: Mapping[str, int]
+    targets: Mapping[str, str]
+    lead: story.Text
+    facts: Sequence[tuple[str, story.Text]]
+    verdicts: Mapping[str, tuple[story.Text, bool]]
+    figures: Sequence[Figure]
+    heat: tables.Table
+    runtimes: Mapping[str, tables.Table]
+    optimizers: tables.Table
+    summary_table: tables.Table
+    failed_runs: tables.Table | None
+    provenance: Sequence[tuple[str, str]]
+    configurations: Sequence[tuple[str, str]]
+
+    @property
+    def order(self) -> list[int]:
+        """Contestants by mean rank."""
+        return self.standing.order
+
+    @property
+    def tables(self) -> list[tables.Table]:
+        """All tables, in the order of the page."""
+        found = [self.heat, *self.runtimes.values(), self.optimizers, self.summary_table]
+        return [*found, self.failed_runs] if self.failed_runs else found
+
+    def places(self, *kinds: str, problem: str = "") -> list[Place]:
+        """The places of these kinds that belong to a problem, or to none."""
+        found: dict[str, list[Figure]] = {}
+        for figure in self.figures:
+            if figure.kind in kinds and figure.problem == problem:
+                found.setdefault(figure.kind, []).append(figure)
+        return [Place(tuple(found[kind])) for kind in kinds if kind in found]
+
+
+def compose(results: Results, title: str | None = None, source: str = "") -> Content:
+    """Work out everything the report says.
+
+    Args:
+        results: tables and provenance.
+        title: heading of the report; made from the counts where it is None.
+        source: name of the result set.
+    """
+    from .figures import draw_all
+
+    match = contest(results)
+    summary = summarise(match)
+    place = standing(match, summary)
+    usable = _usable_decades(match, summary)
+    optimizers = tables.optimizer_frame(match, summary, place.mean, usable)
+    figures = draw_all(match, summary)
+    roles = tuple(r for r in ("tuned", "default") if any(f.role == r for f in figures))
+    first = {problem: summary[summary["problem"] == problem].iloc[0] for problem in match.problems}
+    stem = stems(match)
+    runtimes = {p: tables.runtime_table(match, summary, p, place.order, stem[p]) for p in match.problems}
+    return Content(
+        title=title or _title(match),
+        source=source,
+        meta=_meta(results, match, summary),
+        role=roles[0] if roles else "tuned",
+        roles=roles,
+        match=match,
+        summary=summary,
+        standing=place,
+        ids={p: f"problem-{s}" for p, s in stem.items()},
+        sizes={p: int(row["n"]) for p, row in first.items()},
+        targets={p: story.amount_of_target(row) for p, row in first.items()},
+        lead=story.lead(match, summary, place),
+        facts=story.facts(match, summary, optimizers, place),
+        verdicts={p: story.verdict(match, summary, p) for p in match.problems},
+        figures=figures,
+        heat=tables.heat_table(match, summary, place.order),
+        runtimes=runtimes,
+        optimizers=tables.optimizer_table(optimizers, place.order),
+        summary_table=tables.summary_table(match, summary, place.order),
+        failed_runs=_failed_runs(results),
+        provenance=_provenance(results),
+        configurations=_configurations(results),
+    )
+
+
+def _title(match: Contest) -> str:
+    problems, optimizers = len(match.problems), len(match.contestants)
+    on = match.problems[0] if problems == 1 else f"{word(problems)} problems"
+    return f"{match.contestants[0].label if optimizers == 1 else f'{word(optimizers).capitalize()} optimizers'} on {on}"
+
+
+def _meta(results: Results, match: Contest, summary: pd.DataFrame) -> str:
+    """Counts, date and device in one line."""
+    runs, trials = results.runs, results.trials
+    settings = trials.loc[trials["role"] == "tuning"].groupby("run_id")["setting"].nunique()
+    seeds = {role: trials.loc[trials["role"] == role].groupby("run_id")["seed"].nunique() for role in ("tuning", "tuned", "default")}
+    evaluation = max(int(seeds[role].max()) if len(seeds[role]) else 0 for role in ("tuned", "default"))
+    parts = [plural(len(match.problems), "problem"), plural(len(match.contestants), "optimizer")]
+    schedules = runs["schedule"].nunique()
+    if schedules > 1:
+        parts.append(plural(schedules, "schedule"))
+    if len(settings):
+        parts.append(plural(int(settings.max()), "setting") + " each")
+        parts.append(f"{grouped(int(seeds['tuning'].max()))} tuning + {plural(evaluation, 'evaluation seed')}")
+    else:
+        parts.append(f"defaults, {plural(evaluation, 'seed')}")
+    budgets = sorted(set(runs["steps"].astype(int)))
+    parts.append(plural(budgets[0], "step") if len(budgets) == 1 else f"{grouped(budgets[0])} to {grouped(budgets[-1])} steps")
+    parts.append(plural(len(trials), "trial"))
+    when = datetime.fromtimestamp(float(runs["finished"].max()), UTC)
+    parts.append(f"{when.day} {when:%b %Y}")
+    parts.append(", ".join(sorted({_device(str(d)) for d in runs["device"]})))
+    return " · ".join(parts)
+
+
+def _device(name: str) -> str:
+    return "CPU" if name == "cpu" else name
+
+
+def _usable_decades(match: Contest, summary: pd.DataFrame) -> dict[int, float]:
+    from ..statistics.sensitivity import usable_decades
+
+    found: dict[int, list[float]] = {}
+    for (_, index), cell in match.cells.items():
+        width = usable_decades(match, cell)
+        if np.isfinite(width):
+            found.setdefault(index, []).append(width)
+    return {index: float(np.median(widths)) for index, widths in found.items()}
+
+
+def _failed_runs(results: Results) -> tables.Table | None:
+    """Runs that stopped as a whole, and trials that ended in anything but ok or diverged."""
+    runs = results.runs[results.runs["status"] != "ok"]
+    columns = ["problem", "optimizer", "schedule", "modifier", "status", "error"]
+    rows = [{name: str(row[name]) for name in columns} for row in runs.to_dict("records")]
+    if not rows:
+        return None
+    frame = pd.DataFrame(rows, columns=columns)
+    return tables.Table(
+        name="failed-runs",
+        title="Runs that failed",
+        caption="A run that failed stays in every denominator: it has reached nothing.",
+        headings=tuple(columns),
+        rows=tuple(tables.Row(tuple(tables.Cell(row[name] or "–", row[name]) for name in columns)) for row in rows),
+        frame=frame,
+        left=frozenset(range(len(columns))),
+    )
+
+
+def _flat(value: Any, prefix: str = "") -> list[str]:
+    """A nested dict as lines "a.b: value"."""
+    if isinstance(value, Mapping):
+        return [line for key, item in value.items() for line in _flat(item, f"{prefix}.{key}" if prefix else str(key))]
+    shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+    return [f"{prefix}: {shown}"]
+
+
+def _provenance(results: Results) -> list[tuple[str, str]]:
+    """What was run, when and on what, for each sweep, and how long it took in all."""
+    found: list[tuple[str, str]] = []
+    several = len(results.sweeps) > 1
+    for number, sweep in enumerate(results.sweeps, 1):
+        mark = f" {number}" if several else ""
+        found.append((f"Command{mark}", _command(sweep.get("command", ""))))
+        found.append((f"Started{mark}", _time(sweep.get("time", ""))))
+        found.append((f"Run with{mark}", "\n".join(_flat(sweep.get("provenance", {})))))
+    runs, trials = results.runs, results.trials
+    clocks = {name: float(np.nansum(runs[f"{name}_seconds"])) for name in ("train", "evaluate", "record")}
+    found.append(("Time spent", ", ".join(f"{seconds(v)} in {name.removesuffix('e') + 'ing' if name != 'train' else 'training'}" for name, v in clocks.items())))
+    found.append(("Seeds", _seeds(trials)))
+    counts = trials["status"].value_counts()
+    found.append(("Trials", ", ".join(f"{grouped(int(n))} {str(status).replace('_', ' ')}" for status, n in counts.items())))
+    return found
+
+
+def _command(command: Any) -> str:
+    return " ".join(map(str, command)) if isinstance(command, (list, tuple)) else str(command)
+
+
+def _time(value: Any) -> str:
+    if isinstance(value, (int, float)):
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return str(value)
+
+
+def _seeds(trials: pd.DataFrame) -> str:
+    parts = []
+    for name, roles in (("tuning", ["tuning"]), ("evaluation", ["tuned", "default"])):
+        seeds = sorted(set(trials.loc[trials["role"].isin(roles), "seed"].astype(int)))
+        if seeds:
+            whole = len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1
+            parts.append(f"{name} {seeds[0]} to {seeds[-1]}" if whole else f"{name} {', '.join(map(str, seeds))}")
+    return "; ".join(parts)
+
+
+def _configurations(results: Results) -> list[tuple[str, str]]:
+    """The settings of each sweep, and those of every distinct problem and optimizer."""
+    found = []
+    several = len(results.sweeps) > 1
+    for number, sweep in enumerate(results.sweeps, 1):
+        settings = sweep.get("config", sweep.get("settings"))
+        if settings:
+            found.append((f"Settings{f' {number}' if several else ''}", json.dumps(settings, indent=1, ensure_ascii=False, default=str)))
+    return found
+
+
+__all__ = ["Content", "Place", "compose", "fixed"]

@@ -1,0 +1,51 @@
+"""What the page needs to know about one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import matplotlib.figure
+import pandas as pd
+
+from ..theme import Theme
+
+COSTS = ("steps", "evaluations", "seconds")
+"""What a runtime is counted in; evaluations are gradient evaluations, line searches included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One figure: drawn once for the page, with what is needed to write its SVG, PDF and CSV files.
+
+    Several figures may stand in one place of the page: those of equal `kind` and `problem` differ by `cost` or `role`
+    and are shown one at a time.
+
+    Args:
+        name: file stem, unique in a report: "rosenbrock-convergence".
+        kind: "ranking", "profile", "ecdf", "convergence", "sensitivity", "trajectories" or "schedules".
+        problem: label of its problem; "" where it speaks of all of them.
+        cost: one of COSTS; "" where the figure does not depend on it.
+        role: "tuned" or "default"; "" where the figure does not depend on it.
+        title: a few words, a claim where a number supports it. Plain text.
+        caption: finished sentences that define what is drawn. Plain text.
+        width: "full" (1060 units) or "half" (530).
+        svg: the drawing for the page. Colours are CSS variables (`--c3` line and `--t3` text of contestant 3, `--ink`,
+            `--muted`, `--grid`, `--bg`, `--failure`); what belongs to contestant 3 is a
+            `<g class="line|band|dead|label|mark|row|path" data-o="3">`; the group of a set of axes carries
+            `data-ax="left top width height xmin xmax ymin ymax xscale yscale"`, in units of the viewBox and of the data.
+        data: what is drawn, one row a point; written as CSV.
+        draw: the same drawing in the colours of a theme, for the SVG and PDF files.
+    """
+
+    name: str
+    kind: str
+    title: str
+    caption: str
+    width: str
+    svg: str
+    data: pd.DataFrame
+    draw: Callable[[Theme], matplotlib.figure.Figure]
+    problem: str = ""
+    cost: str = ""
+    role: str = ""

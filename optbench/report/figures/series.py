@@ -1,0 +1,76 @@
+"""Convergence as arrays: for each contestant the median gap and its quartiles over the seeds, against every cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray as Array
+
+from ...statistics.contest import Cell, Contest
+from ...statistics.quantiles import quartiles
+
+
+@dataclass(frozen=True)
+class Series:
+    """The curves of one contestant on one problem.
+
+    Args:
+        index: of the contestant.
+        costs: steps, evaluations and seconds at the recorded steps, median over the seeds.
+        median, q1, q3: gap between objective and reference, ∞ where too many seeds had failed.
+        seeds: evaluation trials.
+        died: position on `costs` and gap at which each failed seed was last seen; [seeds that failed, 2].
+    """
+
+    index: int
+    costs: Mapping[str, Float[Array, "points"]]
+    median: Float[Array, "points"]
+    q1: Float[Array, "points"]
+    q3: Float[Array, "points"]
+    seeds: int
+    died: Float[Array, "failed 2"]
+
+
+_EMPTY = np.empty(0)
+
+
+def series(match: Contest, cell: Cell, role: str, reference: float) -> Series | None:
+    """The curves of a cell in one role; None where it has no trials in this role."""
+    run = cell.default_run if role == "default" else cell.run
+    trials = match.trials(run["run_id"], role)
+    if trials.empty:
+        return None
+    curves = match.curves(run["run_id"], role)
+    seen = curves[curves["objective"].notna()]
+    costs: dict[str, Array] = dict.fromkeys(("steps", "evaluations", "seconds"), _EMPTY)
+    low = middle = high = _EMPTY
+    if len(seen):
+        steps, row = np.unique(seen["step"].to_numpy(), return_inverse=True)
+        names = trials["trial"].to_numpy()
+        column = pd.Index(names).get_indexer(seen["trial"])
+
+        def table(values: pd.Series, missing: float) -> Array:
+            full = np.full((len(steps), len(names)), missing)
+            full[row, column] = values.to_numpy(float)
+            return full
+
+        low, middle, high = quartiles(table(seen["objective"], np.inf) - reference)
+        costs = {"steps": steps.astype(float)}
+        for cost in ("evaluations", "seconds"):
+            costs[cost] = np.nanmedian(table(seen[cost], np.nan), axis=1)
+    died = _died(trials, seen, costs["steps"], reference)
+    return Series(cell.contestant, costs, middle, low, high, len(trials), died)
+
+
+def _died(trials: pd.DataFrame, seen: pd.DataFrame, steps: Array, reference: float) -> Array:
+    failed = trials[trials["status"] != "ok"]
+    if failed.empty or not len(steps):
+        return np.empty((len(failed), 2)) * np.nan
+    last = seen.groupby("trial", sort=False)["objective"].last()
+    gap = failed["trial"].map(last).to_numpy(float) - reference
+    where = np.interp(failed["status_step"].to_numpy(float), steps, np.arange(len(steps)))
+    return np.stack([where, gap], axis=1)

@@ -1,0 +1,56 @@
+"""Several results folders as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..checks import UsageError
+from ..store import load
+from .content import Results
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The tables of several results folders, one below the other. A run that stands in several is taken once."""
+
+    runs: pd.DataFrame
+    trials: pd.DataFrame
+    curves: pd.DataFrame
+    hits: pd.DataFrame
+    sweeps: Sequence[Mapping[str, Any]]
+
+
+def load_all(folders: Sequence[Path]) -> Results:
+    """Load these results folders.
+
+    Raises:
+        UsageError: no folder was named, one is no results folder, or they hold no finished run.
+    """
+    if not folders:
+        raise UsageError("which results? name at least one folder: optbench report results/quick")
+    found = [load(folder) for folder in folders]
+    joined = found[0] if len(found) == 1 else join(found)
+    if joined.runs.empty:
+        raise UsageError(f"{', '.join(map(str, folders))}: no run has finished there; repeat the `optbench run` command to resume it")
+    return joined
+
+
+def join(parts: Sequence[Results]) -> Joined:
+    """One result set from several; of runs with equal identity the first is kept."""
+    seen: set[str] = set()
+    kept: list[set[str]] = []
+    for part in parts:
+        kept.append(set(part.runs["run_id"]) - seen)
+        seen |= kept[-1]
+
+    def stacked(name: str) -> pd.DataFrame:
+        frames = [frame[frame["run_id"].isin(ids)] for part, ids in zip(parts, kept, strict=True) if len(frame := getattr(part, name))]
+        return pd.concat(frames, ignore_index=True) if frames else getattr(parts[0], name)
+
+    sweeps = [sweep for part in parts for sweep in part.sweeps]
+    return Joined(stacked("runs"), stacked("trials"), stacked("curves"), stacked("hits"), sweeps)

@@ -1,0 +1,554 @@
+"use strict";
+// The page works without this script; with it optimizers can be hidden, and what depends on who is shown is computed anew.
+(() => {
+const data = JSON.parse(document.getElementById("data").textContent);
+const everyone = data.names.map((_, i) => i);
+const hidden = new Set();
+const state = { cost: document.body.dataset.cost, role: document.body.dataset.role, theme: "" };
+const $ = (selector, root = document) => root.querySelector(selector);
+const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+const shown = () => everyone.filter((i) => !hidden.has(i));
+
+// ---- numbers: the rules of numbers.py
+const superscript = (n) => String(n).replace(/[-0-9]/g, (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]);
+const power = (exponent) => "10" + superscript(exponent);
+const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+const halfUp = (x) => Math.floor(x + 0.5);
+function scientific(value) {
+  let exponent = Math.floor(Math.log10(value));
+  let tenths = exponent > -300 ? halfUp((value / 10 ** exponent) * 10) : halfUp((value * 1e300) / 10 ** (exponent + 299));
+  if (tenths >= 100) { exponent += 1; tenths = 10; }
+  return tenths === 10 ? power(exponent) : `${Math.floor(tenths / 10)}.${tenths % 10}·${power(exponent)}`;
+}
+function number(value) {
+  if (Number.isNaN(value)) return "–";
+  if (value < 0) return "−" + number(-value);
+  if (value === Infinity) return "∞";
+  if (value === 0) return "0";
+  if (value < 0.00995 || value >= 999999.5) return scientific(value);
+  if (value >= 999.5) return grouped(halfUp(value));
+  const text = value.toFixed(2 - Math.floor(Math.log10(value)));
+  return text.includes(".") ? text.replace(/0+$/, "").replace(/\.$/, "") : text;
+}
+function ratio(value) {
+  if (Number.isNaN(value)) return "–";
+  if (value === Infinity) return "∞";
+  if (Math.abs(value - 1) < 0.005) return "1×";
+  const decimals = value < 1.095 ? 2 : value < 9.95 ? 1 : 0;
+  return (decimals ? value.toFixed(decimals) : grouped(halfUp(value))) + "×";
+}
+function seconds(value) {
+  if (!Number.isFinite(value)) return number(value);
+  for (const [below, factor, unit] of [[0.9995e-6, 1e9, "ns"], [0.9995e-3, 1e6, "µs"], [0.9995, 1e3, "ms"], [99.95, 1, "s"]])
+    if (value < below) return `${number(value * factor)} ${unit}`;
+  const whole = halfUp(value);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${grouped(Math.floor(whole / 3600))} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+function amount(value, cost) {
+  return cost === "seconds" ? seconds(value) : `${number(value)} ${value === 1 ? cost.slice(0, -1) : cost}`;
+}
+function probability(p) {
+  if (!Number.isFinite(p)) return "= –";
+  if (p < 1e-14) return "< 10⁻¹⁴";
+  if (p < 0.00095) return "= " + scientific(p);
+  return "= " + (p >= 0.0995 ? p.toFixed(2) : String(Number(p.toPrecision(2))));
+}
+
+// ---- statistics: the definitions of optbench.statistics
+function ranks(costs) {
+  return costs.map((a) => {
+    let below = 0, equal = 0;
+    for (const b of costs) { if (b < a) below += 1; else if (b === a) equal += 1; }
+    return below + (equal + 1) / 2;
+  });
+}
+function upperGamma(a, x) {
+  // The regularised upper incomplete gamma function: the series below a + 1, Lentz's continued fraction above.
+  if (x <= 0) return 1;
+  const g = [676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7];
+  const logGamma = (z) => {
+    let sum = 0.99999999999980993;
+    g.forEach((c, i) => { sum += c / (z + i); });
+    const t = z + g.length - 1.5;
+    return 0.5 * Math.log(2 * Math.PI) + (z - 0.5) * Math.log(t) - t + Math.log(sum);
+  };
+  const front = Math.exp(-x + a * Math.log(x) - logGamma(a));
+  if (x < a + 1) {
+    let term = 1 / a, sum = term;
+    for (let n = 1; n < 1000 && Math.abs(term) > 1e-16 * Math.abs(sum); n += 1) { term *= x / (a + n); sum += term; }
+    return 1 - sum * front;
+  }
+  let b = x + 1 - a, c = 1e300, d = 1 / b, h = d;
+  for (let n = 1; n < 1000; n += 1) {
+    const an = -n * (n - a);
+    b += 2;
+    d = 1 / (an * d + b || 1e-300);
+    c = b + an / c || 1e-300;
+    h *= d * c;
+    if (Math.abs(d * c - 1) < 1e-16) break;
+  }
+  return front * h;
+}
+function friedman(table) {
+  const N = table.length, k = table[0].length;
+  const sums = table[0].map((_, j) => table.reduce((sum, row) => sum + row[j], 0));
+  let ties = 0;
+  for (const row of table) {
+    const counts = new Map();
+    for (const r of row) counts.set(r, (counts.get(r) || 0) + 1);
+    for (const t of counts.values()) ties += t * (t * t - 1);
+  }
+  const correction = 1 - ties / (k * (k * k - 1) * N);
+  if (correction <= 0) return NaN;
+  const chi = ((12 / (k * N * (k + 1))) * sums.reduce((s, r) => s + r * r, 0) - 3 * N * (k + 1)) / correction;
+  return upperGamma((k - 1) / 2, chi / 2);
+}
+const cost = (problem, i) => { const c = problem[state.cost][i]; return c === null ? Infinity : c; };
+const complete = (who) => data.problems.filter((p) => who.every((i) => p[state.cost][i] !== -1));
+function ranking(who = shown()) {
+  const problems = complete(who);
+  const table = problems.map((p) => ranks(who.map((i) => cost(p, i))));
+  const mean = who.map((_, j) => table.reduce((sum, row) => sum + row[j], 0) / table.length);
+  const order = who.map((_, j) => j).sort((a, b) => mean[a] - mean[b] || who[a] - who[b]);
+  const enough = problems.length >= data.fewest && who.length > 1;
+  const testable = enough && who.length > 2;
+  const cd = enough ? data.q[who.length] * Math.sqrt((who.length * (who.length + 1)) / (6 * problems.length)) : NaN;
+  const p = testable ? friedman(table) : NaN;
+  return {
+    problems, cd, p,
+    who: order.map((j) => who[j]), mean: order.map((j) => mean[j]), table: table.map((row) => order.map((j) => row[j])),
+    cliques: enough ? cliques(order.map((j) => mean[j]), cd) : [],
+  };
+}
+function cliques(mean, cd) {
+  const found = [];
+  for (let first = 0, reached = 0; first < mean.length; first += 1) {
+    let last = first;
+    while (last + 1 < mean.length && mean[last + 1] - mean[first] < cd) last += 1;
+    if (last > first && last > reached) { found.push([first, last]); reached = last; }
+  }
+  return found;
+}
+
+// ---- who is shown
+const SVG = "http://www.w3.org/2000/svg";
+function element(tag, attributes = {}, text = null, svg = false) {
+  const made = svg ? document.createElementNS(SVG, tag) : document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== null) made.textContent = text;
+  return made;
+}
+const drawn = (tag, attributes, text = null) => element(tag, attributes, text, true);
+const short = (name) => (name.length > 14 ? name.slice(0, 13) + "…" : name);
+
+function update() {
+  const who = shown(), found = ranking(who);
+  for (const i of everyone) document.body.classList.toggle("h" + i, hidden.has(i));
+  document.body.dataset.cost = state.cost;
+  document.body.dataset.role = state.role;
+  document.body.classList.toggle("nobody", who.length === 0);
+  rail(found);
+  notice(who);
+  drawRanking(found);
+  drawProfiles(found.who);
+  heat(found.who);
+  priceCells();
+  for (const svg of $$(".draw svg")) if (svg.getClientRects().length) spreadLabels(svg, found.who);
+  packTrajectories(who);
+  remember();
+}
+
+function rail(found) {
+  for (const row of $$(".who label")) {
+    const i = Number(row.dataset.i), place = found.who.indexOf(i);
+    row.classList.toggle("off", hidden.has(i));
+    $("input", row).checked = !hidden.has(i);
+    $(".rank", row).textContent = place < 0 || !found.problems.length ? "–" : found.mean[place].toFixed(found.who.length > 20 ? 1 : 2);
+  }
+  for (const cell of $$("[data-mean-rank]")) {
+    const place = found.who.indexOf(Number(cell.dataset.meanRank));
+    cell.dataset.v = place < 0 ? "" : found.mean[place];
+    cell.textContent = place < 0 || !found.problems.length ? "–" : found.mean[place].toFixed(2);
+  }
+}
+
+function notice(who) {
+  const box = $(".notice");
+  box.hidden = who.length === everyone.length;
+  if (box.hidden) return;
+  $("span", box).textContent = `Showing ${who.length} of ${everyone.length} optimizers. ` +
+    `Ranks, ratios and profiles are recomputed for these; the summary above speaks of all ${everyone.length}.`;
+}
+
+function remember() {
+  const query = new URLSearchParams();
+  for (const i of [...hidden].sort((a, b) => a - b)) query.append("hide", data.names[i]);
+  if (state.cost !== "steps") query.set("cost", state.cost);
+  if (state.role !== data.role) query.set("setting", state.role);
+  if (state.theme) query.set("theme", state.theme);
+  const text = query.toString();
+  try {
+    history.replaceState(null, "", (text ? "?" + text : location.pathname) + location.hash);
+  } catch (error) {
+    if (error.name !== "SecurityError") throw error; // some browsers refuse it for files; the page works without
+  }
+}
+
+function recall() {
+  const query = new URLSearchParams(location.search);
+  for (const name of query.getAll("hide")) {
+    const i = data.names.indexOf(name);
+    if (i >= 0) hidden.add(i);
+  }
+  for (const [key, kind] of [["cost", "cost"], ["setting", "role"]]) {
+    const radio = $$(`input[name=${kind}]`).find((input) => input.value === query.get(key));
+    if (radio) { radio.checked = true; state[kind] = radio.value; }
+  }
+  setTheme(query.get("theme"));
+}
+
+function setTheme(theme) {
+  if (theme !== "dark" && theme !== "light") return;
+  state.theme = theme;
+  document.documentElement.dataset.theme = theme;
+}
+
+// ---- the heat map
+function heat(order) {
+  const table = $("table.heat");
+  if (!table) return;
+  const dense = order.length > 14;
+  table.classList.toggle("dense", dense);
+  for (const row of $$("tr", table)) {
+    const cells = new Map($$("[data-o]", row).map((cell) => [Number(cell.dataset.o), cell]));
+    for (const i of [...order, ...hidden]) row.append(cells.get(i));
+  }
+  $$("tbody tr", table).forEach((row, number_) => {
+    const problem = data.problems[number_];
+    const costs = order.map((i) => cost(problem, i));
+    const best = Math.min(...costs.filter((c) => c >= 0), Infinity);
+    $(".price", row).textContent = best < Infinity ? amount(best, state.cost) : "none";
+    for (const i of order) {
+      const cell = $(`[data-o="${i}"]`, row), value = cost(problem, i);
+      fillHeat(cell, value < 0 ? NaN : value / best, problem.successes[i], problem.seeds[i], problem.diverged[i]);
+    }
+  });
+}
+function fillHeat(cell, value, successes, seeds, diverged) {
+  const fails = !(value < Infinity) && seeds > 0;
+  cell.className = fails ? "fail" : "";
+  cell.removeAttribute("style");
+  cell.textContent = seeds === 0 ? "–" : fails ? `${successes}/${seeds}` : ratio(value);
+  if (fails && diverged) cell.append(element("small", {}, "✕" + diverged));
+  if (!fails && seeds > 0) {
+    const alpha = 0.06 + 0.74 * Math.max(0, 1 - Math.log2(value) / 4.5) ** 1.5;
+    cell.style.background = `rgba(var(--heat),${alpha.toFixed(3)})`;
+    if (alpha > 0.6) cell.style.color = "#fff";
+    if (successes < seeds) cell.append(element("small", {}, `${successes}/${seeds}`));
+  }
+}
+
+// ---- tables: costs and sorting
+function priceCells() {
+  for (const cell of $$("td[data-steps]")) {
+    const text = cell.dataset[state.cost], value = text === "" ? Infinity : Number(text);
+    cell.dataset.v = text;
+    cell.firstChild.textContent = state.cost === "seconds" ? seconds(value) : number(value);
+  }
+  for (const table of $$("table.by-cost")) {
+    const rows = $$("tbody tr", table).filter((row) => !hidden.has(Number(row.dataset.o)));
+    for (let column = 0; rows.length && column < rows[0].cells.length; column += 1) {
+      const cells = rows.map((row) => row.cells[column]);
+      if (!("ert" in cells[0].dataset)) continue;
+      const values = cells.map((cell) => (cell.dataset.v === "" ? Infinity : Number(cell.dataset.v)));
+      const best = Math.min(...values);
+      cells.forEach((cell, j) => cell.classList.toggle("best", values[j] === best && best < Infinity));
+    }
+  }
+  for (const word of $$(".cost-word")) word.textContent = state.cost;
+}
+function sortBy(button) {
+  const heading = button.closest("th"), table = heading.closest("table"), column = heading.cellIndex;
+  const down = heading.getAttribute("aria-sort") === "ascending";
+  for (const other of $$("th[aria-sort]", table)) other.removeAttribute("aria-sort");
+  heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const key = (row) => {
+    const text = row.cells[column].dataset.v;
+    return text === "" || text === undefined ? null : Number.isNaN(Number(text)) ? text.toLowerCase() : Number(text);
+  };
+  const rows = $$("tbody tr", table).map((row, place) => ({ row, place, key: key(row) }));
+  rows.sort((a, b) => {
+    if (a.key === null || b.key === null) return (a.key === null) - (b.key === null) || a.place - b.place;
+    const less = a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
+    return (down ? -less : less) || a.place - b.place;
+  });
+  for (const { row } of rows) row.parentNode.append(row);
+}
+
+// ---- drawings: reading the axes and the lines back from the SVG
+function axesOf(svg) {
+  return $$("[data-ax]", svg).map((group) => {
+    const [left, top, width, height, xmin, xmax, ymin, ymax, xscale, yscale] = group.dataset.ax.split(" ");
+    const scale = (low, high, kind, start, length) => {
+      const to = kind === "log" ? Math.log10 : (v) => v, back = kind === "log" ? (v) => 10 ** v : (v) => v;
+      const a = to(Number(low)), b = to(Number(high));
+      return { at: (v) => start + ((to(v) - a) / (b - a)) * length, value: (p) => back(a + ((p - start) / length) * (b - a)) };
+    };
+    const box = { left: +left, top: +top, width: +width, height: +height };
+    return { group, ...box, x: scale(xmin, xmax, xscale, box.left, box.width), y: scale(ymin, ymax, yscale, box.top + box.height, -box.height) };
+  });
+}
+const pathPoints = new WeakMap();
+function pointsOf(path) {
+  const text = path.getAttribute("d") || "", known = pathPoints.get(path);
+  if (known && known.text === text) return known.points;
+  const points = [], tokens = text.match(/[a-zA-Z]|[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?/g) || [];
+  let x = 0, y = 0, startX = 0, startY = 0, command = "", at = 0;
+  const next = () => Number(tokens[at++]);
+  while (at < tokens.length) {
+    if (/[a-zA-Z]/.test(tokens[at])) command = tokens[at++];
+    const relative = command === command.toLowerCase(), kind = command.toLowerCase();
+    if (kind === "z") { x = startX; y = startY; points.push([x, y, false]); continue; }
+    if (kind === "h") x = next() + (relative ? x : 0);
+    else if (kind === "v") y = next() + (relative ? y : 0);
+    else {
+      if (kind === "c") at += 4;
+      const dx = next(), dy = next();
+      x = dx + (relative ? x : 0);
+      y = dy + (relative ? y : 0);
+    }
+    points.push([x, y, kind === "m"]);
+    if (kind === "m") { startX = x; startY = y; command = relative ? "l" : "L"; }
+  }
+  pathPoints.set(path, { text, points });
+  return points;
+}
+function heightAt(path, x) {
+  // y of the line at this x; where it rises vertically, the last value, as for a function continuous from the right
+  const points = pointsOf(path);
+  let found = null;
+  for (let j = 1; j < points.length; j += 1) {
+    const [x0, y0] = points[j - 1], [x1, y1, jump] = points[j];
+    if (jump || x < Math.min(x0, x1) || x > Math.max(x0, x1)) continue;
+    found = x1 === x0 ? y1 : y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
+  }
+  return found;
+}
+const at = (event, svg) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+
+// ---- names at the ends of lines
+function spread(wanted, gap, low, high) {
+  // the rule of canvas.py: neighbours that are too close form a block around the mean of what its members want
+  const order = wanted.map((_, j) => j).sort((a, b) => wanted[a] - wanted[b] || a - b), blocks = [];
+  const top = ([sum, members]) => Math.max(low, Math.min(sum / members, high - (members - 1) * gap));
+  for (const j of order) {
+    blocks.push([wanted[j], 1]);
+    while (blocks.length > 1 && top(blocks.at(-2)) + blocks.at(-2)[1] * gap > top(blocks.at(-1))) {
+      const [sum, members] = blocks.pop(), last = blocks.at(-1);
+      last[0] += sum - members * last[1] * gap;
+      last[1] += members;
+    }
+  }
+  const places = [];
+  let position = 0;
+  for (const block of blocks) for (let m = 0; m < block[1]; m += 1) places[order[position++]] = top(block) + m * gap;
+  return places;
+}
+function spreadLabels(svg, order) {
+  const axes = axesOf(svg)[0];
+  if (!axes || !$("g.label[data-y]", svg)) return;
+  for (const made of $$(".made", svg)) made.remove();
+  if (order.length <= 12) {
+    for (const i of order) if (!$(`g.label[data-o="${i}"]`, svg)) addLabel(svg, i);
+  }
+  const labels = $$("g.label[data-y]", svg).filter((label) => !hidden.has(Number(label.dataset.o)));
+  if (!labels.length) return;
+  const low = axes.top, high = axes.top + axes.height;
+  const usual = matchMedia("screen and (max-width:760px)").matches ? 17 : 14.5;
+  const gap = Math.min(usual, (high - low) / Math.max(labels.length - 1, 1));
+  const places = spread(labels.map((label) => Number(label.dataset.y)), gap, low, high);
+  labels.forEach((label, j) => {
+    for (const text of $$("text", label)) text.setAttribute("y", (places[j] + 4.2).toFixed(1));
+    for (const path of $$(`g.leader[data-o="${label.dataset.o}"] path`, svg)) {
+      const right = axes.left + axes.width, from = Number(label.dataset.y);
+      path.setAttribute("d", `M${right + 1} ${from}H${right + 6}L${right + 14} ${places[j].toFixed(1)}`);
+    }
+  });
+}
+function addLabel(svg, i) {
+  const model = $("g.label[data-y]", svg), path = $(`g.line[data-o="${i}"] path`, svg);
+  if (!path) return;
+  const [, y] = pointsOf(path).at(-1);
+  const label = model.cloneNode(true);
+  label.classList.add("made");
+  label.dataset.o = i;
+  label.dataset.y = y;
+  const text = $("text", label);
+  text.textContent = short(data.names[i]);
+  text.setAttribute("fill", `var(--t${i % 8})`);
+  model.parentNode.append(label);
+  const leader = $(`g.leader[data-o="${model.dataset.o}"]`, svg);
+  if (leader) {
+    const line = leader.cloneNode(true);
+    line.classList.add("made");
+    line.dataset.o = i;
+    $("path", line).setAttribute("stroke", `var(--c${i % 8})`);
+    leader.parentNode.append(line);
+  }
+}
+
+// ---- hover: who is it, and how much
+const tip = $(".tip");
+function focusOn(i) {
+  document.body.classList.toggle("focus", i !== null);
+  for (const j of everyone) document.body.classList.toggle("f" + j, j === i);
+}
+function fadeIn(draw, near) {
+  draw.classList.toggle("focus", near !== null);
+  for (const j of everyone) draw.classList.toggle("n" + j, j === near);
+}
+function swatchOf(i) {
+  const svg = $(`.who label[data-i="${i}"] .sw-line`);
+  return svg ? svg.cloneNode(true) : element("span");
+}
+function showTip(draw, heading, rows, near) {
+  tip.replaceChildren();
+  const table = element("table");
+  table.append(element("caption", {}, heading));
+  for (const { i, text } of rows) {
+    const row = element("tr", i === near ? { class: "near" } : {}), line = element("td");
+    line.append(swatchOf(i));
+    row.append(line, element("td", { class: "who-cell" }, data.names[i]), element("td", {}, text));
+    table.append(row);
+  }
+  tip.append(table);
+  tip.hidden = false;
+  placeTip(draw.getBoundingClientRect());
+}
+function placeTip(box) {
+  // beside the drawing, right or left; where neither has room, above or below it: never over the lines being read
+  const { width, height } = tip.getBoundingClientRect(), gap = 8;
+  const wide = document.documentElement.clientWidth, tall = document.documentElement.clientHeight;
+  let left = box.right + gap, top = Math.max(gap, Math.min(box.top + 24, tall - height - gap));
+  if (left + width > wide - gap) left = box.left - width - gap;
+  if (left < gap) {
+    left = Math.max(gap, Math.min(box.left, wide - width - gap));
+    top = box.bottom + gap + height <= tall ? box.bottom + gap : Math.max(gap, box.top - height - gap);
+  }
+  tip.style.left = left + "px";
+  tip.style.top = top + "px";
+}
+function endHover(draw) {
+  tip.hidden = true;
+  fadeIn(draw, null);
+  for (const mark of $$(".cross,.dot", draw)) mark.remove();
+}
+function hover(event) {
+  const draw = event.currentTarget, svg = $("svg", draw);
+  if (!svg) return;
+  for (const mark of $$(".cross,.dot", draw)) mark.remove();
+  const point = at(event, svg);
+  const axes = axesOf(svg).find((a) => point.x >= a.left - 1 && point.x <= a.left + a.width + 1 && point.y >= a.top - 4 && point.y <= a.top + a.height + 4 && $("g.line", a.group));
+  if (!axes) return hoverThing(event, draw);
+  const found = [];
+  for (const line of $$("g.line[data-o]", axes.group)) {
+    const i = Number(line.dataset.o);
+    if (hidden.has(i)) continue;
+    for (const path of $$("path", line)) {
+      const y = heightAt(path, point.x);
+      if (y !== null) { found.push({ i, y }); break; }
+    }
+  }
+  if (!found.length) return endHover(draw);
+  const least = found.reduce((a, b) => (Math.abs(b.y - point.y) < Math.abs(a.y - point.y) ? b : a));
+  const near = Math.abs(least.y - point.y) < 14 ? least.i : null;
+  svg.append(drawn("line", { class: "cross", x1: point.x, x2: point.x, y1: axes.top, y2: axes.top + axes.height }));
+  for (const { i, y } of found) {
+    if (y >= axes.top - 1 && y <= axes.top + axes.height + 1)
+      svg.append(drawn("circle", { class: "dot", "data-o": i, cx: point.x, cy: y, r: i === near ? 4.2 : 3, fill: `var(--c${i % 8})` }));
+  }
+  found.sort((a, b) => a.y - b.y);
+  fadeIn(draw, near);
+  const figure = draw.closest("figure");
+  const rows = found.map(({ i, y }) => ({ i, text: valueText(figure, axes.y.value(y)) }));
+  showTip(draw, abscissa(figure, axes.x.value(point.x)), rows, near);
+  return undefined;
+}
+function valueText(figure, value) {
+  if (figure.classList.contains("fig-ecdf")) return `${number(value)} %`;
+  if (figure.classList.contains("fig-profile")) return data.problems.length > 6 ? `${number(value)} %` : number(Math.round(value * 10) / 10);
+  return number(value);
+}
+function abscissa(figure, value) {
+  if (figure.classList.contains("fig-sensitivity")) return `learning rate ${number(value)}`;
+  if (figure.classList.contains("fig-profile")) return `within ${ratio(value)} of the fastest`;
+  if (figure.classList.contains("fig-schedules")) return number(value);
+  return state.cost === "seconds" ? `after ${seconds(value)}` : `after ${amount(Math.max(1, Math.round(value)), state.cost)}`;
+}
+function hoverThing(event, draw) {
+  // no lines here: say whose mark, row, path or name this is
+  const thing = event.target.closest("[data-o]");
+  if (!thing || !draw.contains(thing)) return endHover(draw);
+  const i = Number(thing.dataset.o), figure = draw.closest("figure"), rows = [];
+  fadeIn(draw, i);
+  let heading = data.names[i];
+  if (figure.classList.contains("fig-ranking")) {
+    const found = ranking(), place = found.who.indexOf(i);
+    if (place >= 0) {
+      heading = `mean rank ${found.mean[place].toFixed(2)}`;
+      rows.push({ i, text: "" });
+      tipRanks(draw, heading, i, found, place);
+      return undefined;
+    }
+  }
+  showTip(draw, heading, [{ i, text: "" }], i);
+  return undefined;
+}
+function tipRanks(draw, heading, i, found, place) {
+  showTip(draw, heading, [{ i, text: found.mean[place].toFixed(2) }], i);
+  const table = $("table", tip);
+  found.problems.slice(0, 20).forEach((problem, n) => {
+    const row = element("tr");
+    row.append(element("td"), element("td", { class: "who-cell" }, problem.name), element("td", {}, number(found.table[n][place])));
+    table.append(row);
+  });
+  placeTip(draw.getBoundingClientRect());
+}
+
+// ---- switches
+function isolate(wanted) {
+  hidden.clear();
+  for (const i of everyone) if (!wanted(i)) hidden.add(i);
+  update();
+}
+function listen() {
+  for (const row of $$(".who label")) {
+    const i = Number(row.dataset.i);
+    $("input", row).addEventListener("change", (event) => { if (event.target.checked) hidden.delete(i); else hidden.add(i); update(); });
+    row.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse" && !hidden.has(i)) focusOn(i); });
+    row.addEventListener("pointerleave", () => focusOn(null));
+  }
+  for (const button of $$("[data-show]")) button.addEventListener("click", () => isolate(() => button.dataset.show === "all"));
+  for (const button of $$("[data-family]")) button.addEventListener("click", () => isolate((i) => data.families[i] === Number(button.dataset.family)));
+  for (const radio of $$("input[type=radio]")) radio.addEventListener("change", () => { state[radio.name] = radio.value; update(); });
+  for (const button of $$("th button")) button.addEventListener("click", () => sortBy(button));
+  $(".mode").addEventListener("click", () => {
+    const dark = state.theme ? state.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    setTheme(dark ? "light" : "dark");
+    remember();
+  });
+  for (const draw of $$(".draw")) {
+    draw.addEventListener("pointermove", hover);
+    draw.addEventListener("pointerleave", () => endHover(draw));
+  }
+  addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+  matchMedia("screen and (max-width:760px)").addEventListener("change", update);
+  const links = new Map($$(".toc a").map((link) => [link.hash.slice(1), link])), visible = new Set();
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) visible[entry.isIntersecting ? "add" : "delete"](entry.target.id);
+    const here = [...links.keys()].filter((id) => visible.has(id)).at(-1);
+    for (const [id, link] of links) if (here) link.classList.toggle("here", id === here);
+  }, { rootMargin: "-8% 0px -85% 0px" });
+  for (const id of links.keys()) seen.observe(document.getElementById(id));
+}

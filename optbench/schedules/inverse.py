@@ -1,0 +1,36 @@
+"""The learning rate falls as one over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..checks import check_settings, setting
+from ..interfaces import Hyper, Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inverse(Schedule):
+    """Decay as one over time: its sum diverges and the sum of its squares converges, as Robbins and Monro ask.
+
+        factor(step) = 1 / (1 + rate · step / steps)
+
+    The textbooks' k, in η = η₀ / (1 + kt), is rate / steps: so one rate suits every budget.
+
+    Args:
+        rate: decay over the whole run; the default ends near 1/11.
+
+    Raises:
+        ValueError: rate is negative; the message names the trial.
+
+    Source: Robbins & Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22 (1951), 400-407,
+    https://doi.org/10.1214/aoms/1177729586, conditions on their aₙ.
+    """
+
+    rate: Hyper = setting(10.0, least=0)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def factor(self, step: int, steps: int, state: Any) -> Hyper:
+        return 1 / (1 + self.rate * (step / steps))

@@ -1,0 +1,1 @@
+"""Statistics: formulas only, arrays in, arrays out."""

@@ -1,0 +1,243 @@
+"""Who is compared on what: contestants, problems, and for each pair of them the run that stands for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from .tuning import tuning_order
+
+
+class Results(Protocol):
+    """The tables of a results folder, as docs/results.md defines them."""
+
+    @property
+    def runs(self) -> pd.DataFrame: ...
+    @property
+    def trials(self) -> pd.DataFrame: ...
+    @property
+    def curves(self) -> pd.DataFrame: ...
+    @property
+    def hits(self) -> pd.DataFrame: ...
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """What the report compares: an optimizer, where needed with its modifiers or its schedule.
+
+    Args:
+        index: order of first appearance; decides colour, dash and marker.
+        label: "adam", "adam + clip_norm", or "adam · cosine" where schedules were not tuned.
+        optimizer, modifier: labels of the runs.
+        schedule: label of the schedule; None where it is chosen by tuning, like a setting.
+        family: of the optimizer.
+        about: `about.optimizer` of its first run.
+    """
+
+    index: int
+    label: str
+    optimizer: str
+    modifier: str
+    schedule: str | None
+    family: str
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (problem, contestant): the run that stands for it.
+
+    Args:
+        problem: label of the problem, with a suffix where the same problem was run with different budgets.
+        contestant: its index.
+        run: its row of `runs`, `problem` with the suffix.
+        default_run: the run whose `default` trials stand for the defaults: the constant schedule's, else the first.
+        role: "tuned" where the run has such trials, else "default".
+        setting: number of the chosen setting; −1 for the defaults.
+        settings: the chosen values by name; empty for the defaults.
+        search: the search space by name, as in `about.optimizer.search`.
+        rivals: run ids of all schedules that were candidates, this run included.
+    """
+
+    problem: str
+    contestant: int
+    run: Mapping[str, Any]
+    default_run: Mapping[str, Any]
+    role: str
+    setting: int
+    settings: Mapping[str, Any]
+    search: Mapping[str, Any]
+    rivals: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Contestants, problems and cells of a result set, and its tables split by run.
+
+    Args:
+        results: the tables.
+        contestants: in the order of first appearance.
+        problems: labels in the order of first appearance.
+        cells: by (problem, contestant index); a pair that was not run is missing.
+        about: `about.problem` of each problem.
+    """
+
+    results: Results
+    contestants: tuple[Contestant, ...]
+    problems: tuple[str, ...]
+    cells: Mapping[tuple[str, int], Cell]
+    about: Mapping[str, Mapping[str, Any]]
+
+    def cells_of(self, problem: str) -> list[Cell]:
+        """The cells of one problem, by contestant."""
+        return [self.cells[problem, c.index] for c in self.contestants if (problem, c.index) in self.cells]
+
+    def trials(self, run_id: str, role: str) -> pd.DataFrame:
+        """The trials of a run in one role; empty where there are none."""
+        return _part(self._trials, self.results.trials, run_id, role)
+
+    def curves(self, run_id: str, role: str) -> pd.DataFrame:
+        """The curves of a run in one role; empty where there are none."""
+        return _part(self._curves, self.results.curves, run_id, role)
+
+    def hits(self, run_id: str, role: str) -> pd.DataFrame:
+        """First hits of a run's trials in one role: trial, target, step, evaluations."""
+        trials = self.trials(run_id, role)["trial"]
+        table = self.results.hits
+        rows = table.take(self._hits.get(run_id, _NONE))
+        return rows[rows["trial"].isin(trials)]
+
+    @cached_property
+    def _trials(self) -> dict[tuple[str, str], np.ndarray]:
+        return dict(self.results.trials.groupby(["run_id", "role"], sort=False).indices)
+
+    @cached_property
+    def _curves(self) -> dict[tuple[str, str], np.ndarray]:
+        return dict(self.results.curves.groupby(["run_id", "role"], sort=False).indices)
+
+    @cached_property
+    def _hits(self) -> dict[str, np.ndarray]:
+        return dict(self.results.hits.groupby("run_id", sort=False).indices)
+
+
+_NONE = np.array([], int)
+
+
+def _part(indices: dict[tuple[str, str], np.ndarray], table: pd.DataFrame, run_id: str, role: str) -> pd.DataFrame:
+    return table.take(indices.get((run_id, role), _NONE))
+
+
+def contest(results: Results) -> Contest:
+    """Work out contestants, problems and cells.
+
+    An optimizer is one contestant for each list of modifiers it ran with. Where all of its runs were tuned, the
+    schedule is one more tuned setting: on each problem the schedule with the better tuning outcome is taken, by the
+    rule of `best_setting`. Where they were not and several schedules were run, each is a contestant of its own. A
+    problem that was run with several budgets, types or devices counts as several problems. Of runs that are alike in
+    all of this the newest stands.
+    """
+    rows: list[dict[str, Any]] = results.runs.to_dict("records")  # type: ignore[assignment]
+    labels = _problem_labels(rows)
+    newest: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row, label in zip(rows, labels, strict=True):
+        row["problem"] = label
+        key = (label, row["optimizer"], row["modifier"], row["schedule"])
+        if key not in newest or row["finished"] >= newest[key]["finished"]:
+            newest[key] = row
+    roles = {(run_id, role) for run_id, role in results.trials.groupby(["run_id", "role"], sort=False).groups}
+    contestants = _contestants(list(newest.values()), roles)
+    about = {row["problem"]: json.loads(row["about"])["problem"] for row in newest.values()}
+    draft = Contest(results, contestants, tuple(about), {}, about)
+    cells = {}
+    for c in contestants:
+        for problem in about:
+            candidates = [
+                row
+                for (label, optimizer, modifier, schedule), row in newest.items()
+                if (label, optimizer, modifier) == (problem, c.optimizer, c.modifier) and c.schedule in (None, schedule)
+            ]
+            if candidates:
+                cells[problem, c.index] = _cell(draft, problem, c, candidates)
+    return Contest(results, contestants, tuple(about), cells, about)
+
+
+def _problem_labels(rows: list[dict[str, Any]]) -> list[str]:
+    """The problem of each run, with what tells apart runs of one problem that must not be compared."""
+    suffixes = {
+        "steps": lambda value: f" · {value} steps",
+        "dtype": lambda value: f" · {str(value).removeprefix('torch.')}",
+        "device": lambda value: f" · {value}",
+    }
+    seen: dict[tuple[str, str], set[Any]] = {}
+    for row in rows:
+        for key in suffixes:
+            seen.setdefault((row["problem"], key), set()).add(row[key])
+    return [
+        row["problem"] + "".join(text(row[key]) for key, text in suffixes.items() if len(seen[row["problem"], key]) > 1)
+        for row in rows
+    ]
+
+
+def _contestants(rows: list[dict[str, Any]], roles: set[tuple[str, str]]) -> tuple[Contestant, ...]:
+    several_modifiers = len({row["modifier"] for row in rows}) > 1
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["optimizer"], row["modifier"]), []).append(row)
+    found: dict[tuple[str, str, str | None], dict[str, Any]] = {}
+    for row in rows:
+        group = groups[row["optimizer"], row["modifier"]]
+        tuned = all((other["run_id"], "tuned") in roles for other in group if other["status"] == "ok")
+        apart = not tuned and len({other["schedule"] for other in group}) > 1
+        found.setdefault((row["optimizer"], row["modifier"], row["schedule"] if apart else None), row)
+    contestants = []
+    for index, ((optimizer, modifier, schedule), row) in enumerate(found.items()):
+        label = optimizer + (f" + {modifier}" if several_modifiers and modifier else "")
+        label += f" · {schedule}" if schedule is not None else ""
+        about = json.loads(row["about"])["optimizer"]
+        contestants.append(Contestant(index, label, optimizer, modifier, schedule, about["family"], about))
+    return tuple(contestants)
+
+
+def _cell(draft: Contest, problem: str, c: Contestant, candidates: list[dict[str, Any]]) -> Cell:
+    """The candidate with the best tuning outcome; the first one where nothing was tuned."""
+    outcomes = [(*_tuning_outcome(draft, row), number) for number, row in enumerate(candidates)]
+    run = candidates[min(outcomes)[-1]]
+    tuned = draft.trials(run["run_id"], "tuned")
+    plain = next((row for row in candidates if row["schedule"] == "constant"), candidates[0])
+    search = json.loads(run["about"])["optimizer"].get("search") or {}
+    chosen = tuned.iloc[0] if len(tuned) else None
+    return Cell(
+        problem=problem,
+        contestant=c.index,
+        run=run,
+        default_run=plain,
+        role="default" if chosen is None else "tuned",
+        setting=-1 if chosen is None else int(chosen["setting"]),
+        settings={} if chosen is None else {key: chosen[key] for key in search if key in chosen.index},
+        search=search,
+        rivals=tuple(row["run_id"] for row in candidates),
+    )
+
+
+def _tuning_outcome(draft: Contest, row: dict[str, Any]) -> tuple[float, float]:
+    """(median steps-to-target, median selection loss) of the best setting; ∞ where there are no tuning trials."""
+    steps, selection = tuning_table(draft.trials(row["run_id"], "tuning"))
+    if steps.size == 0:
+        return (np.inf, np.inf)
+    return min(tuning_order(steps, selection))[:2]
+
+
+def tuning_table(trials: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Steps to target and selection loss of tuning trials as arrays [settings, seeds], settings by number."""
+    if trials.empty:
+        return np.empty((0, 0)), np.empty((0, 0))
+    rows = trials.sort_values(["setting", "seed"], kind="stable")
+    settings = rows["setting"].nunique()
+    shape = (settings, len(rows) // settings)
+    return rows["steps_to_target"].to_numpy(float).reshape(shape), rows["selection_loss"].to_numpy(float).reshape(shape)

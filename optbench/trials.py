@@ -1,0 +1,75 @@
+"""The trials of a run, held in one tensor: parameters, optimizer state, and one method that makes a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from .interfaces import Loss, Modifier, Optimizer, OracleModifier, Problem, Rows, Schedule, UpdateModifier, select
+from .oracle import BatchOracle
+
+
+class Trials:
+    """Many trials of one (problem, optimizer, schedule, modifiers), advanced together.
+
+    Args:
+        problem, optimizer, schedule, modifiers: what is run; their settings may hold columns `[trials, 1]`.
+        seeds: one a trial.
+        steps: the budget, which schedules need to know.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        modifiers: Sequence[Modifier],
+        seeds: Sequence[int],
+        steps: int,
+    ):
+        self.problem, self.optimizer, self.schedule, self.steps = problem, optimizer, schedule, steps
+        self.params = problem.start(seeds)
+        layout = problem.layout
+        self.oracle = BatchOracle(problem, problem.stream(seeds), len(seeds))
+        on_oracle = [m for m in modifiers if isinstance(m, OracleModifier)]
+        self.on_oracle = sorted(on_oracle, key=lambda m: m.place != "objective")
+        self.on_update = [m for m in modifiers if isinstance(m, UpdateModifier)]
+        self.oracle_states: list[Any] = [m.init(self.params, layout, seeds) for m in self.on_oracle]
+        self.update_states: list[Any] = [m.init(self.params, layout, seeds) for m in self.on_update]
+        self.schedule_state = schedule.init(len(seeds))
+        self.state = optimizer.init(self.params, layout)
+
+    def step(self, step: int) -> Loss:
+        """Make one step; the loss where the optimizer first asked."""
+        params, asked = self.params, self.oracle
+        asked.move(step)
+        for i, modifier in enumerate(self.on_oracle):
+            asked, self.oracle_states[i] = modifier.wrap(asked, self.oracle_states[i], step)
+        factor = self.schedule.factor(step, self.steps, self.schedule_state)
+        after, self.state = self.optimizer.step(params, self.state, asked, factor)
+        if self.on_update:
+            lr = getattr(self.optimizer, "lr", 1.0) * factor
+            for i, modifier in enumerate(self.on_update):
+                after, self.update_states[i] = modifier.apply(params, after, lr, self.update_states[i])
+        self.params = after
+        loss = self.oracle.first_loss
+        if loss is None:
+            raise TypeError(f"{type(self.optimizer).__name__}.step never asked the oracle for all trials")
+        self.schedule_state = self.schedule.observe(self.schedule_state, loss)
+        return loss
+
+    def objective_seen(self, params: torch.Tensor) -> Loss | None:
+        """The objective at `params` if this step's first call gave it for nothing, else None."""
+        return self.oracle.first_loss if self.oracle.fixed and self.oracle.first_params is params else None
+
+    def keep(self, rows: Rows) -> None:
+        """Go on with only these of the present trials."""
+        self.params = self.params[rows]
+        self.state = self.optimizer.select(self.state, rows)
+        self.optimizer = select(self.optimizer, rows)
+        self.schedule, self.schedule_state = select((self.schedule, self.schedule_state), rows)
+        self.on_oracle, self.oracle_states = select((self.on_oracle, self.oracle_states), rows)
+        self.on_update, self.update_states = select((self.on_update, self.update_states), rows)
+        self.oracle.keep(rows)

@@ -1,0 +1,123 @@
+"""`optbench list` and `optbench show`: what there is, and all about one thing."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from .. import registry
+from ..checks import UsageError, near
+from ..describe import describe
+from ..executors import EXECUTORS
+from ..interfaces import Problem
+from ..optimizers.from_torch import FromTorch
+
+PLURALS = {"problems": "problem", "optimizers": "optimizer", "schedules": "schedule", "modifiers": "modifier"}
+
+
+def listing(kind: str) -> int:
+    """Every entry of a kind with its family and summary."""
+    kinds = (*PLURALS, "executors", "suites")
+    plural = kind if kind in kinds else f"{kind}s"
+    if plural not in kinds:
+        raise UsageError(f"there is nothing called {kind!r} to list{near(kind, kinds)} (there are {', '.join(kinds)})")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("name", no_wrap=True)
+    if plural == "suites":
+        table.add_column("what it is")
+        for file in sorted(_conf("suite").glob("*.yaml")):
+            table.add_row(file.stem, file.read_text().splitlines()[0].lstrip("# "))
+    else:
+        entries = EXECUTORS if plural == "executors" else registry.table(PLURALS[plural])
+        families = plural in ("problems", "optimizers")
+        if families:
+            table.add_column("family", no_wrap=True)
+        table.add_column("what it is")
+        order = sorted(entries, key=lambda n: (getattr(entries[n], "family", ""), n)) if families else sorted(entries)
+        for name in order:
+            cls: Any = entries[name]
+            table.add_row(name, *([cls.family] if families else []), describe(cls)["summary"])
+    Console(soft_wrap=not Console().is_terminal).print(table)
+    return 0
+
+
+def show(name: str) -> int:
+    """Formula, settings with ranges, search space and source of one thing."""
+    kind, cls = _find(name)
+    told = describe(cls)
+    out = Console(highlight=False, soft_wrap=True, markup=False)
+    out.print(f"{name} ({kind})", style="bold")
+    out.print(told["summary"])
+    if told["formula"]:
+        out.print(f"\n{_indented(told['formula'])}")
+    if told["text"]:
+        out.print(f"\n{told['text']}")
+    if is_dataclass(cls) and not issubclass(cls, FromTorch):
+        out.print("\nSettings", style="bold")
+        for f in fields(cls):
+            if f.init and f.name not in ("dtype", "device"):
+                legal = f.metadata.get("range")
+                inside = f" in {legal}" if legal is not None else ""
+                meaning = told["args"].get(f.name, "")
+                out.print(f"  {f.name} = {_value(f.default)}{inside}" + (f"    {meaning}" if meaning else ""))
+    elif issubclass(cls, torch.optim.Optimizer):
+        out.print("\nSettings", style="bold")
+        for key, value in FromTorch.defaults(cls).items():
+            out.print(f"  {key} = {_value(value)}")
+    if issubclass(cls, Problem):
+        _about_problem(out, cls)
+    file = _conf(kind) / f"{name}.yaml"
+    search = yaml.safe_load(file.read_text()).get("search") if file.is_file() else None
+    if search:
+        out.print("\nSearch space", style="bold")
+        for key, spec in search.items():
+            (how, values), = spec.items()
+            out.print(f"  {key}: {how} {values}")
+    if told["source"]:
+        out.print("\nSource", style="bold")
+        out.print(f"  {told['source']}")
+    return 0
+
+
+def _about_problem(out: Console, cls: type[Problem]) -> None:
+    problem = cls()
+    minimum = problem.minimum()
+    out.print("\nWith these settings", style="bold")
+    out.print(f"  parameters: {problem.layout.n}")
+    out.print(f"  minimum: {'unknown' if minimum is None else f'{minimum:.12g}'}")
+    out.print(f"  targets: {', '.join(f'{t:.6g}' for t in problem.targets())}; solved at {problem.target():.6g}")
+    out.print(f"  budget: {problem.budget} steps, {str(problem.kind['dtype']).removeprefix('torch.')}")
+
+
+def _find(name: str) -> tuple[str, type]:
+    if registry.is_path(name):
+        cls = registry.load_object(name)
+        return "problem" if isinstance(cls, type) and issubclass(cls, Problem) else "optimizer", cls
+    for kind in registry.KINDS:
+        if name in registry.table(kind):
+            return kind, registry.table(kind)[name]
+    everything = [n for kind in registry.KINDS for n in registry.table(kind)]
+    raise UsageError(f"nothing is called {name!r}{near(name, everything)} (`optbench list optimizers` and so on show all)")
+
+
+def _conf(kind: str) -> Path:
+    import importlib.util
+
+    spec = importlib.util.find_spec("optbench.conf")
+    if spec is None or not spec.submodule_search_locations:
+        raise UsageError("the folder conf/ is missing from this installation of optbench; install it again")
+    return Path(next(iter(spec.submodule_search_locations))) / kind
+
+
+def _value(value: Any) -> str:
+    return "null" if value is None else str(value)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

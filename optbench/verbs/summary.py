@@ -1,0 +1,44 @@
+"""The table that a sweep ends with: problem × optimizer, best settings, success, steps to target, failures."""
+
+from __future__ import annotations
+
+import math
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ..report.numbers import number
+from ..statistics.summary import summarise
+from ..store import Results
+
+
+def summary_table(results: Results) -> None:
+    """Print it. The least median steps-to-target of a problem stands in bold."""
+    summary = summarise(results)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("problem", no_wrap=True)
+    table.add_column("optimizer", no_wrap=True)
+    table.add_column("setting")
+    for heading in ("reached", "steps to target", "final gap", "failed trials"):
+        table.add_column(heading, justify="right")
+    for problem, rows in summary.groupby("problem", sort=False, observed=True):
+        best = rows["median_steps"].min()
+        for i, row in enumerate(rows.to_dict("records")):
+            last = i == len(rows) - 1
+            steps = number(row["median_steps"])
+            fastest = math.isfinite(best) and row["median_steps"] == best
+            table.add_row(
+                f"{problem}" if i == 0 else "",
+                str(row["contestant"]),
+                str(row["setting"]),
+                f"{row['successes']}/{row['seeds']}",
+                f"[bold]{steps}[/bold]" if fastest else steps,
+                number(row["final_median"]),
+                f"[red]{row['trials_failed']}/{row['trials']}[/red]" if row["trials_failed"] else "0",
+                end_section=last,
+            )
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, 120))
+    console.print(table)

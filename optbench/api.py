@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from . import registry
-from .checks import UsageError
+from .errors import UsageError
 from .interfaces import Optimizer, Problem, Schedule
 from .store import Results
 

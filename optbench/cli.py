@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         unknown = [word for word in unknown if word.startswith("-")]
     if unknown:
         return _say(f"optbench {known.verb} knows no {' '.join(unknown)}; see optbench {known.verb} --help", 2)
-    from .checks import UsageError
+    from .errors import UsageError
 
     try:
         return VERBS[known.verb](known)

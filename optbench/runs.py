@@ -21,6 +21,7 @@ from .describe import describe
 from .interfaces import Modifier, Optimizer, Problem, Schedule
 from .meter import PeakMemory, step_seconds
 from .optimizers.from_torch import FromTorch
+from .optimizers.from_torch import defaults as torch_defaults
 from .provenance import host_hash
 from .record import Recording
 from .runner import Outcome, run_trials
@@ -195,7 +196,7 @@ class Run:
     def tunable(self) -> dict[str, Any]:
         """The optimizer's settings with their default values."""
         cls = self.optimizer_class
-        return registry.defaults(cls) if issubclass(cls, Optimizer) else FromTorch.defaults(cls)
+        return registry.defaults(cls) if issubclass(cls, Optimizer) else torch_defaults(cls)
 
 
 def execute(run: Run) -> Tables:

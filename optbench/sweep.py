@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .checks import UsageError, near
+from .errors import UsageError, near
 from .executors import EXECUTORS
 from .plan import Plan
 from .provenance import provenance

@@ -20,9 +20,9 @@ class CNN(Classifier):
     Data: digits, 1,797 images, standardised on the training part (all pixels together); 1,078 to train, 360 to validate,
     359 to test. 8 and 16 channels as set, zero padding, pooling 2 × 2: 1,898 parameters.
 
-    Start: torch's default, weights and biases U(±1/√m) with m inputs of a unit, by seed. Minimum: unknown; 0 is a lower
-    bound, approached when every training sample is classified with growing certainty. Targets: τ ln 10, τ = 10⁻¹, 10⁻²,
-    10⁻³.
+    Domain: ℝⁿ. Start: torch's default, weights and biases U(±1/√m) with m inputs of a unit, by seed. Minimum: unknown; 0
+    is a lower bound, approached when every training sample is classified with growing certainty. Targets: τ ln 10 for
+    τ = 10⁻¹, 10⁻², 10⁻³: ln 10 is the loss of guessing, which a fresh network is close to.
 
     Args:
         channels: channels of the first convolution; the second has twice as many.

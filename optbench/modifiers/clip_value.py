@@ -35,5 +35,5 @@ class ClipValue(OracleModifier):
         return DerivedOracle(oracle, self._clip), state
 
     def _clip(self, params: Params, loss: Loss, grad: Params, rows: Rows | None) -> tuple[Loss, Params]:
-        limit = of_rows(self.max_value, rows)
+        limit: Any = of_rows(self.max_value, rows)
         return loss, grad.clamp(-limit, limit)

@@ -15,7 +15,7 @@ Change = Callable[[Params, Loss, Params, Rows | None], tuple[Loss, Params]]
 
 
 class DerivedOracle(Oracle):
-    """Asks the inner oracle and passes (params, loss, gradient, rows) through `change`; counting stays with the inner one."""
+    """Asks the inner oracle and passes (params, loss, gradient, rows) through `change`; the inner one counts."""
 
     def __init__(self, inner: Oracle, change: Change):
         self.inner, self.change = inner, change

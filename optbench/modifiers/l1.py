@@ -25,8 +25,8 @@ class L1(OracleModifier):
     Raises:
         ValueError: strength is negative; the message names the trial.
 
-    Source: Tibshirani, "Regression shrinkage and selection via the lasso", Journal of the Royal Statistical Society B 58
-    (1996), 267-288; Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 7.1.2, equation 7.20.
+    Source: Tibshirani, "Regression shrinkage and selection via the lasso", Journal of the Royal Statistical Society B
+    58 (1996), 267-288; Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 7.1.2, equation 7.20.
     """
 
     place: ClassVar[str] = "objective"

@@ -26,8 +26,9 @@ class L2(OracleModifier):
     Raises:
         ValueError: strength is negative; the message names the trial.
 
-    Source: Krogh & Hertz, "A simple weight decay can improve generalization", NeurIPS 1991; Goodfellow, Bengio & Courville,
-    "Deep Learning" (2016), section 7.1.1. On the gradient the same as weight_decay=λ of torch.optim.SGD and Adam.
+    Source: Krogh & Hertz, "A simple weight decay can improve generalization", NeurIPS 1991; Goodfellow, Bengio &
+    Courville, "Deep Learning" (2016), section 7.1.1. Same steps as with
+    weight_decay=λ of torch.optim.SGD and Adam.
     """
 
     place: ClassVar[str] = "objective"

@@ -1,7 +1,7 @@
 """Layers that hold all trials at once: one call for every trial where vmap would cost more.
 
-Each takes inputs `[trials, batch, …]` and parameters `[trials, *shape]`. Products are batched matrix products, whose
-bits for one trial do not depend on the others; a product with a matrix shared by the trials would not have that.
+Each takes inputs `[trials, batch, …]` and parameters `[trials, *shape]`. Products are batched matrix products, whose bits for
+one trial do not depend on the others; a product with a matrix shared by the trials would not have that.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
 
 BatchedLayer = Callable[[nn.Module, Mapping[str, Tensor], Tensor], Tensor]
 
@@ -21,6 +22,28 @@ def linear(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
     flat = x.flatten(1, -2)
     out = torch.baddbmm(own["bias"][:, None, :], flat, weight) if "bias" in own else torch.bmm(flat, weight)
     return out.view(*x.shape[:-1], -1)
+
+
+def conv2d(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """One convolution a trial. A grouped one over all trials (what vmap makes of it) is as fast for a chunk of 8, but its
+    bits change with the number of trials: oneDNN takes another kernel from 8 groups on."""
+    assert isinstance(layer, nn.Conv2d)
+    biases = own["bias"].unbind() if "bias" in own else [None] * len(x)
+    each = [
+        F.conv2d(images, weight, bias, layer.stride, layer.padding, layer.dilation, layer.groups)
+        for images, weight, bias in zip(x.unbind(), own["weight"].unbind(), biases, strict=True)
+    ]
+    return torch.stack(each)
+
+
+def samplewise(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """A layer without parameters that acts on each sample alone: the trials' samples make one large batch."""
+    return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+
+
+def under_vmap(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """Any module, by torch.func.vmap."""
+    return vmap(lambda p, inputs: functional_call(layer, p, (inputs,)))(dict(own), x)
 
 
 def shared(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
@@ -37,6 +60,9 @@ def flatten(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
 
 BATCHED: dict[type[nn.Module], BatchedLayer] = {
     nn.Linear: linear,
+    nn.Conv2d: conv2d,
+    nn.MaxPool2d: samplewise,
+    nn.AvgPool2d: samplewise,
     nn.Flatten: flatten,
     nn.ReLU: shared,
     nn.Tanh: shared,

@@ -7,19 +7,19 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import functional_call
 
 from ..interfaces import Layout, Params
 from ..randomness import Randomness
 from .initialisers import INITIALISERS, NORMS
-from .layers import BATCHED
+from .layers import BATCHED, under_vmap
 
 
 class Network:
     """A module as a pure function of rows of parameters.
 
-    One trial alone runs the module as it is. Several run layer by layer where every layer of a torch.nn.Sequential has
-    a batched form (optbench.nn.layers), else under torch.func.vmap.
+    One trial alone runs the module as it is. Several run all at once: the layers of a torch.nn.Sequential one after the
+    other, each in its batched form (optbench.nn.layers) where there is one, all else under torch.func.vmap.
 
     Args:
         template: the module; its own parameters are never read or changed.
@@ -50,11 +50,11 @@ class Network:
         return Layout(tuple(named), tuple(tuple(p.shape) for p in named.values()), tuple(roles))
 
     @cached_property
-    def _sequence(self) -> list[tuple[str, nn.Module]] | None:
-        """The layers in order where all of them have a batched form, else None."""
-        layers = list(self.template.named_children())
-        plain = type(self.template) is nn.Sequential and all(type(layer) in BATCHED for _, layer in layers)
-        return layers if plain else None
+    def _layers(self) -> list[tuple[str, nn.Module]]:
+        """The layers of a torch.nn.Sequential in order; any other module is one layer, named ""."""
+        if type(self.template) is nn.Sequential:
+            return list(self.template.named_children())
+        return [("", self.template)]
 
     def start(self, seeds: Sequence[int], purpose: str, dtype: torch.dtype, device: torch.device) -> Params:
         """torch's default initialisation; row k depends on seeds[k] alone.
@@ -77,9 +77,8 @@ class Network:
         own = self.layout.split(params)
         if params.shape[0] == 1:
             return functional_call(self.template, {name: p[0] for name, p in own.items()}, (x[0],))[None]
-        if self._sequence is None:
-            return vmap(lambda p, inputs: functional_call(self.template, p, (inputs,)))(own, x)
-        for name, layer in self._sequence:
-            mine = {key: own[f"{name}.{key}"] for key, _ in layer.named_parameters(recurse=False)}
-            x = BATCHED[type(layer)](layer, mine, x)
+        for path, layer in self._layers:
+            prefix = f"{path}." if path else ""
+            mine = {name: own[prefix + name] for name, _ in layer.named_parameters()}
+            x = BATCHED.get(type(layer), under_vmap)(layer, mine, x)
         return x

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -33,8 +34,8 @@ class FromTorch(Optimizer[FromTorchState]):
     layer tensors of its trial in their own shapes. A schedule multiplies the rate that each parameter group began with.
     A class with `train()` and `eval()` is asked for gradients in its training form and judged in the other.
 
-    A closure's first call is answered from the batch if it asks at the point of the batch, and later ones one at a time;
-    all are counted. A trial whose gradient is not finite ends alone if its step raises an error.
+    A closure's first call is answered from the batch if it asks at the point of the batch, and later ones one at a
+    time; all are counted. A trial whose gradient is not finite ends alone if its step raises an error.
 
     Args:
         cls: the class, or its dotted path (`torch.optim.NAdam`) or PATH.py:NAME.
@@ -113,11 +114,11 @@ class FromTorch(Optimizer[FromTorchState]):
         asked = work.points.clone()
         loss, grad = oracle(asked)
         work.grads.copy_(grad)
-        with_closure = "closure" in inspect.signature(self.wrapped.step).parameters
+        with_closure = _takes_closure(type(optimizers[0]))
         finite: list[bool] | None = None
         for trial, optimizer in enumerate(optimizers):
             self._set_rate(optimizer, work.rates[trial], _of_trial(factor, trial))
-            closure = (work.closure(trial, asked, loss, oracle),) if with_closure else ()
+            closure: tuple[Any, ...] = (work.closure(trial, asked, loss, oracle),) if with_closure else ()
             try:
                 optimizer.step(*closure)
             except Exception as error:
@@ -145,8 +146,9 @@ class FromTorch(Optimizer[FromTorchState]):
     def _make(self, parameters: Any, settings: dict[str, Any]) -> torch.optim.Optimizer:
         try:
             return self.wrapped(parameters, **settings)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"{self.wrapped.__name__} refuses its settings: {error}") from error
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise UsageError(f"{self.wrapped.__name__} refuses its settings: {reason}") from error
 
     def _set_rate(self, optimizer: torch.optim.Optimizer, rates: list[Any], factor: Any) -> None:
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -195,7 +197,7 @@ class Workspace:
         return new
 
     def closure(self, trial: int, asked: Params, loss: Tensor, oracle: Oracle) -> Callable[[], Tensor]:
-        """What a torch optimizer may call to have the loss and fresh gradients at the present point of its parameters."""
+        """What a torch optimizer may call for the loss and fresh gradients at the present point of its parameters."""
         point, grad = self.points[trial], self.grads[trial]
         rows = torch.tensor([trial], device=asked.device)
         fresh = True
@@ -211,6 +213,11 @@ class Workspace:
             return new_loss[0]
 
         return evaluate
+
+
+@lru_cache
+def _takes_closure(cls: type[torch.optim.Optimizer]) -> bool:
+    return "closure" in inspect.signature(cls.step).parameters
 
 
 def defaults(cls: type[torch.optim.Optimizer]) -> dict[str, Any]:
@@ -254,7 +261,7 @@ def _of_trial(value: Any, trial: int) -> Any:
 
 
 def _natural(value: Any, default: Any) -> Any:
-    """YAML writes 1e-3 as a string and 1 for 1.0; a column holds whole numbers as floats: the default says which it is."""
+    """YAML has 1e-3 as a string, and a column has whole numbers as floats; the default says which is meant."""
     if isinstance(value, str) and isinstance(default, float):
         try:
             return float(value)

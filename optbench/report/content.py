@@ -14,11 +14,13 @@ import pandas as pd
 
 from ..statistics.contest import Contest, contest
 from ..statistics.contest import Results as Tables
+from ..statistics.sensitivity import usable, width
 from ..statistics.summary import summarise
 from . import story, tables
-from .figures.canvas import stems
 from .figures.figure import Figure
-from .numbers import fixed, grouped, plural, seconds, word
+from .figures.names import stems
+from .figures.sensitivity import rates_of
+from .numbers import grouped, plural, seconds, word
 from .standing import Standing, standing
 
 
@@ -114,7 +116,7 @@ def compose(results: Results, title: str | None = None, source: str = "") -> Con
     figures = draw_all(match, summary)
     roles = tuple(r for r in ("tuned", "default") if any(f.role == r for f in figures))
     first = {problem: summary[summary["problem"] == problem].iloc[0] for problem in match.problems}
-    stem = stems(match)
+    stem = stems(match.problems)
     runtimes = {p: tables.runtime_table(match, summary, p, place.order, stem[p]) for p in match.problems}
     return Content(
         title=title or _title(match),
@@ -152,7 +154,10 @@ def _meta(results: Results, match: Contest, summary: pd.DataFrame) -> str:
     """Counts, date and device in one line."""
     runs, trials = results.runs, results.trials
     settings = trials.loc[trials["role"] == "tuning"].groupby("run_id")["setting"].nunique()
-    seeds = {role: trials.loc[trials["role"] == role].groupby("run_id")["seed"].nunique() for role in ("tuning", "tuned", "default")}
+    seeds = {
+        role: trials.loc[trials["role"] == role].groupby("run_id")["seed"].nunique()
+        for role in ("tuning", "tuned", "default")
+    }
     evaluation = max(int(seeds[role].max()) if len(seeds[role]) else 0 for role in ("tuned", "default"))
     parts = [plural(len(match.problems), "problem"), plural(len(match.contestants), "optimizer")]
     schedules = runs["schedule"].nunique()
@@ -164,7 +169,9 @@ def _meta(results: Results, match: Contest, summary: pd.DataFrame) -> str:
     else:
         parts.append(f"defaults, {plural(evaluation, 'seed')}")
     budgets = sorted(set(runs["steps"].astype(int)))
-    parts.append(plural(budgets[0], "step") if len(budgets) == 1 else f"{grouped(budgets[0])} to {grouped(budgets[-1])} steps")
+    parts.append(
+        plural(budgets[0], "step") if len(budgets) == 1 else f"{grouped(budgets[0])} to {grouped(budgets[-1])} steps"
+    )
     parts.append(plural(len(trials), "trial"))
     when = datetime.fromtimestamp(float(runs["finished"].max()), UTC)
     parts.append(f"{when.day} {when:%b %Y}")
@@ -177,13 +184,15 @@ def _device(name: str) -> str:
 
 
 def _usable_decades(match: Contest, summary: pd.DataFrame) -> dict[int, float]:
-    from ..statistics.sensitivity import usable_decades
-
+    """Decades of learning rate that are good enough, median over the problems; see `statistics.sensitivity.usable`."""
+    reference = summary.groupby("problem")["reference"].first()
     found: dict[int, list[float]] = {}
-    for (_, index), cell in match.cells.items():
-        width = usable_decades(match, cell)
-        if np.isfinite(width):
-            found.setdefault(index, []).append(width)
+    for (problem, index), cell in match.cells.items():
+        rates = rates_of(match, cell, float(reference[problem]))
+        if rates is not None:
+            starts = match.trials(cell.run["run_id"], "tuning")["start_loss"].to_numpy(float)
+            good = usable(rates.gaps, float(np.median(starts)) - float(reference[problem]))
+            found.setdefault(index, []).append(width(rates.rates, good))
     return {index: float(np.median(widths)) for index, widths in found.items()}
 
 
@@ -203,6 +212,7 @@ def _failed_runs(results: Results) -> tables.Table | None:
         rows=tuple(tables.Row(tuple(tables.Cell(row[name] or "–", row[name]) for name in columns)) for row in rows),
         frame=frame,
         left=frozenset(range(len(columns))),
+        wrapped=frozenset({"error"}),
     )
 
 
@@ -225,10 +235,20 @@ def _provenance(results: Results) -> list[tuple[str, str]]:
         found.append((f"Run with{mark}", "\n".join(_flat(sweep.get("provenance", {})))))
     runs, trials = results.runs, results.trials
     clocks = {name: float(np.nansum(runs[f"{name}_seconds"])) for name in ("train", "evaluate", "record")}
-    found.append(("Time spent", ", ".join(f"{seconds(v)} in {name.removesuffix('e') + 'ing' if name != 'train' else 'training'}" for name, v in clocks.items())))
+    found.append(
+        (
+            "Time spent",
+            ", ".join(
+                f"{seconds(v)} in {name.removesuffix('e') + 'ing' if name != 'train' else 'training'}"
+                for name, v in clocks.items()
+            ),
+        )
+    )
     found.append(("Seeds", _seeds(trials)))
     counts = trials["status"].value_counts()
-    found.append(("Trials", ", ".join(f"{grouped(int(n))} {str(status).replace('_', ' ')}" for status, n in counts.items())))
+    found.append(
+        ("Trials", ", ".join(f"{grouped(int(n))} {str(status).replace('_', ' ')}" for status, n in counts.items()))
+    )
     return found
 
 
@@ -259,8 +279,10 @@ def _configurations(results: Results) -> list[tuple[str, str]]:
     for number, sweep in enumerate(results.sweeps, 1):
         settings = sweep.get("config", sweep.get("settings"))
         if settings:
-            found.append((f"Settings{f' {number}' if several else ''}", json.dumps(settings, indent=1, ensure_ascii=False, default=str)))
+            found.append(
+                (
+                    f"Settings{f' {number}' if several else ''}",
+                    json.dumps(settings, indent=1, ensure_ascii=False, default=str),
+                )
+            )
     return found
-
-
-__all__ = ["Content", "Place", "compose", "fixed"]

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from ..checks import UsageError
 from ..store import load
 from .content import Results
 
@@ -31,12 +30,16 @@ def load_all(folders: Sequence[Path]) -> Results:
     Raises:
         UsageError: no folder was named, one is no results folder, or they hold no finished run.
     """
+    from ..checks import UsageError  # brings torch along, which a report that succeeds does not need
+
     if not folders:
         raise UsageError("which results? name at least one folder: optbench report results/quick")
     found = [load(folder) for folder in folders]
     joined = found[0] if len(found) == 1 else join(found)
     if joined.runs.empty:
-        raise UsageError(f"{', '.join(map(str, folders))}: no run has finished there; repeat the `optbench run` command to resume it")
+        raise UsageError(
+            f"{', '.join(map(str, folders))}: no run has finished there; repeat the `optbench run` command to resume it"
+        )
     return joined
 
 
@@ -49,7 +52,11 @@ def join(parts: Sequence[Results]) -> Joined:
         seen |= kept[-1]
 
     def stacked(name: str) -> pd.DataFrame:
-        frames = [frame[frame["run_id"].isin(ids)] for part, ids in zip(parts, kept, strict=True) if len(frame := getattr(part, name))]
+        frames = [
+            frame[frame["run_id"].isin(ids)]
+            for part, ids in zip(parts, kept, strict=True)
+            if len(frame := getattr(part, name))
+        ]
         return pd.concat(frames, ignore_index=True) if frames else getattr(parts[0], name)
 
     sweeps = [sweep for part in parts for sweep in part.sweeps]

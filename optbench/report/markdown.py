@@ -68,7 +68,9 @@ def _places(places: Iterable[Place]) -> list[str]:
         first, *others = place.figures
         blocks.append(f"**{plain(first.title)}**")
         blocks.append(f"![{plain(first.title)}](figures/{first.name}.svg)")
-        more = "".join(f" · [{plain(_variant(figure.cost, figure.role))}](figures/{figure.name}.svg)" for figure in others)
+        more = "".join(
+            f" · [{plain(_variant(figure.cost, figure.role))}](figures/{figure.name}.svg)" for figure in others
+        )
         blocks.append(f"{plain(first.caption)} ([CSV](tables/{first.name}.csv){more})")
     return blocks
 
@@ -81,7 +83,11 @@ def _table(table: Table) -> list[str]:
     head = "| " + " | ".join(plain(heading) for heading in table.headings) + " |"
     rule = "|" + "|".join(":--" if n in table.left else "--:" for n in range(len(table.headings))) + "|"
     rows = ["| " + " | ".join(_cell(cell) for cell in row.cells) + " |" for row in table.rows]
-    return [f"**{plain(table.title)}**", "\n".join([head, rule, *rows]), f"{plain(table.caption)} ([CSV](tables/{table.name}.csv))"]
+    return [
+        f"**{plain(table.title)}**",
+        "\n".join([head, rule, *rows]),
+        f"{plain(table.caption)} ([CSV](tables/{table.name}.csv))",
+    ]
 
 
 def _cell(cell: Cell) -> str:

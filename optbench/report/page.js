@@ -111,8 +111,7 @@ function ranking(who = shown()) {
   const table = problems.map((p) => ranks(who.map((i) => cost(p, i))));
   const mean = who.map((_, j) => table.reduce((sum, row) => sum + row[j], 0) / table.length);
   const order = who.map((_, j) => j).sort((a, b) => mean[a] - mean[b] || who[a] - who[b]);
-  const enough = problems.length >= data.fewest && who.length > 1;
-  const testable = enough && who.length > 2;
+  const enough = problems.length >= data.fewest && who.length > 1, testable = enough && who.length > 2;
   const cd = enough ? data.q[who.length] * Math.sqrt((who.length * (who.length + 1)) / (6 * problems.length)) : NaN;
   const p = testable ? friedman(table) : NaN;
   return {
@@ -123,10 +122,9 @@ function ranking(who = shown()) {
 }
 function cliques(mean, cd) {
   const found = [];
-  for (let first = 0, reached = 0; first < mean.length; first += 1) {
-    let last = first;
-    while (last + 1 < mean.length && mean[last + 1] - mean[first] < cd) last += 1;
-    if (last > first && last > reached) { found.push([first, last]); reached = last; }
+  for (let first = 0; first < mean.length; first += 1) {
+    const last = mean.findLastIndex((m) => m <= mean[first] + cd + 1e-12);
+    if (last > first && (!found.length || last > found.at(-1)[1])) found.push([first, last]);
   }
   return found;
 }
@@ -155,7 +153,7 @@ function update() {
   heat(found.who);
   priceCells();
   for (const svg of $$(".draw svg")) if (svg.getClientRects().length) spreadLabels(svg, found.who);
-  packTrajectories(who);
+  packTrajectories();
   remember();
 }
 
@@ -220,6 +218,9 @@ function heat(order) {
   if (!table) return;
   const dense = order.length > 14;
   table.classList.toggle("dense", dense);
+  const width = 24 + (76 * order.length) / everyone.length; // the columns keep their width when others vanish
+  table.style.width = dense ? "" : `${width}%`;
+  table.style.setProperty("--cell", `${(7600 / everyone.length / width).toFixed(2)}%`);
   for (const row of $$("tr", table)) {
     const cells = new Map($$("[data-o]", row).map((cell) => [Number(cell.dataset.o), cell]));
     for (const i of [...order, ...hidden]) row.append(cells.get(i));
@@ -296,7 +297,7 @@ function axesOf(svg) {
       return { at: (v) => start + ((to(v) - a) / (b - a)) * length, value: (p) => back(a + ((p - start) / length) * (b - a)) };
     };
     const box = { left: +left, top: +top, width: +width, height: +height };
-    return { group, ...box, x: scale(xmin, xmax, xscale, box.left, box.width), y: scale(ymin, ymax, yscale, box.top + box.height, -box.height) };
+    return { group, ...box, bottom: box.top + box.height, right: box.left + box.width, x: scale(xmin, xmax, xscale, box.left, box.width), y: scale(ymin, ymax, yscale, box.top + box.height, -box.height) };
   });
 }
 const pathPoints = new WeakMap();
@@ -449,23 +450,26 @@ function hover(event) {
   if (!svg) return;
   for (const mark of $$(".cross,.dot", draw)) mark.remove();
   const point = at(event, svg);
-  const axes = axesOf(svg).find((a) => point.x >= a.left - 1 && point.x <= a.left + a.width + 1 && point.y >= a.top - 4 && point.y <= a.top + a.height + 4 && $("g.line", a.group));
-  if (!axes) return hoverThing(event, draw);
+  const axes = axesOf(svg).find((a) => point.x >= a.left - 1 && point.x <= a.right + 1 && point.y >= a.top - 4 && point.y <= a.bottom + 4);
+  const lines = axes ? $$("g.line[data-o]", svg) : [];
+  const inside = (path) => pointsOf(path).some(([, y]) => y >= axes.top - 1 && y <= axes.bottom + 1);
+  if (!lines.length) return hoverThing(event, draw, point);
   const found = [];
-  for (const line of $$("g.line[data-o]", axes.group)) {
+  for (const line of lines) {
     const i = Number(line.dataset.o);
     if (hidden.has(i)) continue;
     for (const path of $$("path", line)) {
+      if (!inside(path)) continue;
       const y = heightAt(path, point.x);
       if (y !== null) { found.push({ i, y }); break; }
     }
   }
-  if (!found.length) return endHover(draw);
+  if (!found.length) return hoverThing(event, draw, point);
   const least = found.reduce((a, b) => (Math.abs(b.y - point.y) < Math.abs(a.y - point.y) ? b : a));
   const near = Math.abs(least.y - point.y) < 14 ? least.i : null;
   svg.append(drawn("line", { class: "cross", x1: point.x, x2: point.x, y1: axes.top, y2: axes.top + axes.height }));
   for (const { i, y } of found) {
-    if (y >= axes.top - 1 && y <= axes.top + axes.height + 1)
+    if (y >= axes.top - 1 && y <= axes.bottom + 1)
       svg.append(drawn("circle", { class: "dot", "data-o": i, cx: point.x, cy: y, r: i === near ? 4.2 : 3, fill: `var(--c${i % 8})` }));
   }
   found.sort((a, b) => a.y - b.y);
@@ -486,24 +490,22 @@ function abscissa(figure, value) {
   if (figure.classList.contains("fig-schedules")) return number(value);
   return state.cost === "seconds" ? `after ${seconds(value)}` : `after ${amount(Math.max(1, Math.round(value)), state.cost)}`;
 }
-function hoverThing(event, draw) {
-  // no lines here: say whose mark, row, path or name this is
+function hoverThing(event, draw, point) {
+  // no line here: say whose row, mark, path or name this is
+  const figure = draw.closest("figure");
+  if (figure.classList.contains("fig-ranking")) return hoverRanking(draw, point);
   const thing = event.target.closest("[data-o]");
   if (!thing || !draw.contains(thing)) return endHover(draw);
-  const i = Number(thing.dataset.o), figure = draw.closest("figure"), rows = [];
+  const i = Number(thing.dataset.o);
   fadeIn(draw, i);
-  let heading = data.names[i];
-  if (figure.classList.contains("fig-ranking")) {
-    const found = ranking(), place = found.who.indexOf(i);
-    if (place >= 0) {
-      heading = `mean rank ${found.mean[place].toFixed(2)}`;
-      rows.push({ i, text: "" });
-      tipRanks(draw, heading, i, found, place);
-      return undefined;
-    }
-  }
-  showTip(draw, heading, [{ i, text: "" }], i);
-  return undefined;
+  return showTip(draw, $("h4", draw.parentNode).textContent, [{ i, text: "" }], i);
+}
+function hoverRanking(draw, point) {
+  const [axes] = axesOf($("svg", draw)), found = ranking();
+  const row = axes ? Math.floor(((point.y - axes.top) / axes.height) * found.who.length) : -1;
+  if (row < 0 || row >= found.who.length || !found.problems.length) return endHover(draw);
+  fadeIn(draw, found.who[row]);
+  return tipRanks(draw, "mean rank, and the rank on each problem", found.who[row], found, row);
 }
 function tipRanks(draw, heading, i, found, place) {
   showTip(draw, heading, [{ i, text: found.mean[place].toFixed(2) }], i);
@@ -538,7 +540,7 @@ function listen() {
     setTheme(dark ? "light" : "dark");
     remember();
   });
-  for (const draw of $$(".draw")) {
+  for (const draw of $$(".draw:has(> svg)")) {
     draw.addEventListener("pointermove", hover);
     draw.addEventListener("pointerleave", () => endHover(draw));
   }
@@ -552,3 +554,158 @@ function listen() {
   }, { rootMargin: "-8% 0px -85% 0px" });
   for (const id of links.keys()) seen.observe(document.getElementById(id));
 }
+
+// ---- drawings that depend on who is shown
+const originals = new WeakMap();
+function original(svg) {
+  if (!originals.has(svg)) originals.set(svg, { box: svg.getAttribute("viewBox"), inside: [...svg.childNodes].map((n) => n.cloneNode(true)) });
+  return originals.get(svg);
+}
+function restore(svg) {
+  const { box, inside } = original(svg);
+  svg.setAttribute("viewBox", box);
+  svg.replaceChildren(...inside.map((n) => n.cloneNode(true)));
+}
+function drawRanking(found) {
+  for (const variant of $$(".fig-ranking .variant")) {
+    const svg = $(".draw svg", variant), title = $("h4", variant), caption = $("figcaption", variant);
+    title.dataset.all ??= title.textContent;
+    caption.dataset.all ??= caption.textContent;
+    original(svg);
+    if (hidden.size === 0) {
+      restore(svg);
+      title.textContent = title.dataset.all;
+      caption.textContent = caption.dataset.all;
+    } else if (!variant.dataset.whenCost || variant.dataset.whenCost === state.cost) {
+      rankingSvg(svg, found);
+      title.textContent = rankingTitle(found);
+      caption.textContent = rankingCaption(caption.dataset.all, found);
+    }
+  }
+}
+const words = (n) => ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"][n] || grouped(n);
+const listed = (items) => (items.length > 1 ? `${items.slice(0, -1).join(", ")} and ${items.at(-1)}` : items[0]);
+function rankingTitle(found) {
+  const names = found.who.map((i) => data.names[i]), total = found.problems.length;
+  if (names.length === 0) return "No optimizer is shown";
+  if (names.length === 1) return `Only ${names[0]} is shown; a rank needs two`;
+  if (!total) return "No problem was run by all of those shown";
+  if (!found.problems.some((p) => found.who.some((i) => cost(p, i) < Infinity))) return "Nobody reached a target: there is nothing to rank";
+  const leaders = found.mean.filter((m) => m <= found.mean[0] + 1e-9).length;
+  const lead = `${listed(names.slice(0, Math.min(leaders, 3)))} ${leaders === 1 ? "leads" : "lead"}`;
+  if (Number.isNaN(found.cd)) return `${lead}, but ${words(total)} ${total === 1 ? "problem is" : "problems are"} too few for a test`;
+  const apart = found.p < 0.05 ? names.filter((_, j) => found.mean[j] > found.mean[0] + found.cd) : [];
+  if (!apart.length) return leaders === 1 ? `${lead}, but no distance to it is significant` : `${lead}; no distance is significant`;
+  return `${lead}, significantly ahead of ${apart.length <= 3 ? listed(apart) : `${apart.length} of ${names.length - 1} others`}`;
+}
+function rankingCaption(text, found) {
+  const test = text.search(/ Grey: | The test finds /);
+  const head = test < 0 ? text : text.slice(0, test);
+  if (Number.isNaN(found.cd) || found.who.length < 2) return head;
+  return `${head} Grey: closer to the leader than the Nemenyi critical difference, q₀.₀₅ √(k(k+1)/6N) = ${found.cd.toFixed(2)}. ` +
+    `Friedman p ${probability(found.p)}, over those shown.`;
+}
+function rankingSvg(svg, found) {
+  const k = found.who.length, row = k > 14 ? 19 : 30, top = 44, bottom = top + row * k;
+  const left = 137, right = 851, small = { "font-size": 11.5, fill: "var(--muted)" };
+  const x = (rank) => left + ((rank - 1) / Math.max(k - 1, 1)) * (right - left), y = (j) => top + row * (j + 0.5);
+  const parts = [drawn("g", { class: "ax", "data-ax": `${left} ${top} ${right - left} ${row * k} 1 ${k} 0 ${k} linear linear` })];
+  const text = (px, py, value, anchor = "start") => parts.push(drawn("text", { ...small, x: px, y: py, "text-anchor": anchor }, value));
+  if (k > 1 && found.problems.length) {
+    for (let rank = 1; rank <= k; rank += Math.max(1, Math.ceil(k / 12))) {
+      parts.push(drawn("line", { x1: x(rank), x2: x(rank), y1: top, y2: bottom, stroke: "var(--grid)", "stroke-width": 0.8 }));
+      text(x(rank), top - 8, String(rank), "middle");
+    }
+    text(left - 14, 14, "← better");
+    text(right + 14, 14, "worse →", "end");
+    text(924, 14, "mean rank", "end");
+    if (!Number.isNaN(found.cd)) {
+      const start = x(found.mean[0]), end = x(Math.min(found.mean[0] + found.cd, k));
+      parts.push(drawn("rect", { x: start, y: top, width: end - start, height: row * k, fill: "var(--muted)", "fill-opacity": 0.09 }));
+      text(end, bottom + 14, `not separable from ${short(data.names[found.who[0]])} (CD ${found.cd.toFixed(2)})`, "end");
+      text(1058, 14, "joined: not separable", "end");
+      found.cliques.forEach(([first, last], column) => {
+        const at_ = 969 + 9 * column;
+        parts.push(drawn("line", { x1: at_, x2: at_, y1: top + row * first + 8, y2: top + row * (last + 1) - 8, stroke: "var(--ink)", "stroke-width": 3.2, "stroke-linecap": "square" }));
+      });
+    }
+    found.who.forEach((i, j) => parts.push(rankingRow(i, j, found, x, y(j))));
+  } else {
+    found.who.forEach((i, j) => parts.push(rankName(i, y(j))));
+  }
+  svg.setAttribute("viewBox", `0 0 1060 ${bottom + 24}`);
+  svg.setAttribute("aria-label", rankingTitle(found));
+  svg.replaceChildren(...parts);
+}
+function rankName(i, y) {
+  return drawn("text", { "data-o": i, x: 111, y: y + 4.5, "text-anchor": "end", "font-size": 13, "font-weight": 700, fill: `var(--t${i % 8})` }, short(data.names[i]));
+}
+function rankingRow(i, j, found, x, y) {
+  const color = `var(--c${i % 8})`, own = found.table.map((r) => r[j]), counts = new Map();
+  const group = drawn("g", { class: "row", "data-o": i }), name = rankName(i, y);
+  name.removeAttribute("data-o");
+  const size = Math.min(11, found.who.length > 14 ? 9.5 : 11);
+  group.append(name, drawn("line", { x1: x(Math.min(...own)), x2: x(Math.max(...own)), y1: y, y2: y, stroke: color, "stroke-opacity": 0.45 }));
+  for (const r of own) counts.set(r, (counts.get(r) || 0) + 1);
+  for (const [r, n] of counts) group.append(drawn("circle", { cx: x(r), cy: y, r: (Math.sqrt(10 + 16 * n) * size) / 22, fill: color, "fill-opacity": 0.5 }));
+  group.append(drawn("circle", { cx: x(found.mean[j]), cy: y, r: size / 2, fill: color, stroke: "var(--bg)", "stroke-width": 1.2 }));
+  group.append(drawn("text", { x: 924, y: y + 4.5, "text-anchor": "end", "font-size": 13, fill: "var(--ink)" }, found.mean[j].toFixed(2)));
+  return group;
+}
+
+function drawProfiles(who) {
+  const problems = complete(who), total = problems.length;
+  const best = problems.map((p) => Math.min(...who.map((i) => cost(p, i))));
+  for (const svg of $$(".fig-profile .draw svg")) {
+    const variant = svg.closest(".variant");
+    if (variant.dataset.whenCost && variant.dataset.whenCost !== state.cost) continue;
+    original(svg);
+    restore(svg);
+    if (hidden.size === 0 || total === 0) continue;
+    const axes = axesOf(svg)[0], bottom = axes.top + axes.height, right = axes.left + axes.width;
+    const perCent = axes.y.value(axes.top) > 50, taken = new Map();
+    for (const i of who) {
+      const path = $(`g.line[data-o="${i}"] path`, svg);
+      if (!path) continue;
+      const ratios = problems.map((p, n) => cost(p, i) / best[n]).filter((r) => r < Infinity).sort((a, b) => a - b);
+      const level = (count) => axes.y.at(perCent ? (100 * count) / total : count);
+      let count = ratios.filter((r) => r <= 1).length;
+      const corners = [[axes.left, level(count)]];
+      for (const r of ratios.filter((value) => value > 1)) {
+        count += 1;
+        corners.push([axes.x.at(r), level(count - 1)], [axes.x.at(r), level(count)]);
+      }
+      corners.push([right, level(count)]);
+      const shift = 0.9 * (taken.get(count) || 0);
+      taken.set(count, (taken.get(count) || 0) + 1);
+      path.setAttribute("d", "M" + corners.map(([px, py]) => `${Math.min(px, right).toFixed(1)} ${Math.min(py - shift, bottom).toFixed(1)}`).join("L"));
+      const label = $(`g.label[data-o="${i}"]`, svg);
+      if (label) label.dataset.y = level(count) - shift;
+    }
+  }
+}
+
+function packTrajectories() {
+  // the shown panels close ranks: each moves to the place of its number among the shown
+  for (const svg of $$(".fig-trajectories .draw svg")) {
+    const places = axesOf(svg), owners = [...new Set($$("g.frame[data-o]", svg).map((frame) => Number(frame.dataset.o)))];
+    let next = 0;
+    owners.forEach((i, old) => {
+      if (hidden.has(i)) return;
+      const from = places[old], to = places[next++];
+      const move = from === to ? "" : `translate(${(to.left - from.left).toFixed(1)} ${(to.top - from.top).toFixed(1)})`;
+      for (const group of $$(`g[data-o="${i}"]`, svg)) {
+        if (move) group.setAttribute("transform", move);
+        else group.removeAttribute("transform");
+      }
+    });
+    const last = places[Math.max(next - 1, 0)], [x, y, width] = original(svg).box.split(" ");
+    svg.setAttribute("viewBox", [x, y, width, (last.bottom + 4).toFixed(1)].join(" "));
+  }
+}
+
+// ---- begin
+recall();
+listen();
+update();
+})();

@@ -1,4 +1,4 @@
-"""Who stands where: mean ranks by median steps to the target, and which distances between them mean anything."""
+"""Who stands where: mean ranks by median cost to the target, and which distances between them mean anything."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 
 from ..statistics.contest import Contest
-from ..statistics.ranks import critical_values, friedman, mean_ranks, nemenyi_cd, ranks
-
-FEWEST_PROBLEMS = 6
-"""With fewer problems no test is made."""
+from ..statistics.ranks import studentized_range
+from .figures.ranking import ALPHA, FEWEST, rank
 
 
 @dataclass(frozen=True)
@@ -22,40 +20,40 @@ class Standing:
     Args:
         order: contestants by mean rank, then by index.
         mean: mean rank of each; NaN where no problem was run by all.
+        leaders: those with the best mean rank.
         problems: number of problems that every contestant was run on; only they count.
-        p: of the Friedman test; NaN with fewer than FEWEST_PROBLEMS problems or three contestants.
-        cd: Nemenyi's critical difference at 5 %; NaN likewise.
+        p: of the Friedman test; NaN where it cannot be made.
+        cd: Nemenyi's critical difference; NaN with fewer than `fewest` problems.
         critical: q₀.₀₅ / √2 by number of contestants, from 0; the page needs it for subsets.
-        fewest: FEWEST_PROBLEMS.
+        fewest: problems below which no test is made.
+        alpha: level of the tests.
     """
 
     order: list[int]
     mean: Mapping[int, float]
+    leaders: list[int]
     problems: int
     p: float
     cd: float
     critical: Sequence[float]
-    fewest: int = FEWEST_PROBLEMS
+    fewest: int = FEWEST
+    alpha: float = ALPHA
 
-    @property
-    def leaders(self) -> list[int]:
-        """Those with the best mean rank."""
-        return [i for i in self.order if abs(self.mean[i] - self.mean[self.order[0]]) < 1e-9]
+    def apart(self, better: int, worse: int) -> bool:
+        """Whether the distance between two contestants is larger than the critical difference."""
+        return self.mean[worse] - self.mean[better] > self.cd
 
 
-def standing(match: Contest, summary: pd.DataFrame, cost: str = "steps", indices: Sequence[int] | None = None) -> Standing:
-    """Rank contestants (all, or these) on the problems that each of them was run on."""
-    who = list(indices) if indices is not None else [c.index for c in match.contestants]
-    wide = summary.pivot(index="problem", columns="index", values=f"median_{cost}").reindex(columns=who)
-    costs = wide.dropna().to_numpy(float)
-    k, n = len(who), len(costs)
-    mean = mean_ranks(ranks(costs)) if n else np.full(k, np.nan)
-    enough = n >= FEWEST_PROBLEMS
+def standing(match: Contest, summary: pd.DataFrame, cost: str = "steps") -> Standing:
+    """Rank the contestants on the problems that each of them was run on."""
+    found = rank(match, summary, cost)
+    k, n = len(match.contestants), len(found.problems)
     return Standing(
-        order=[who[j] for j in sorted(range(k), key=lambda j: (mean[j] if n else 0.0, who[j]))],
-        mean={i: float(value) for i, value in zip(who, mean, strict=True)},
+        order=list(found.order),
+        mean={i: float(value) if n else np.nan for i, value in enumerate(found.mean)},
+        leaders=list(found.leaders),
         problems=n,
-        p=float(friedman(ranks(costs))) if enough and k > 2 else np.nan,
-        cd=float(nemenyi_cd(k, n)) if enough and k > 1 else np.nan,
-        critical=[0.0, 0.0, *critical_values(k)] if k > 1 else [0.0, 0.0],
+        p=found.p,
+        cd=found.cd,
+        critical=[0.0, 0.0, *(studentized_range(size, ALPHA) / np.sqrt(2) for size in range(2, k + 1))],
     )

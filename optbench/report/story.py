@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..statistics.contest import Contest
 from .numbers import amount, fixed, grouped, listed, number, p_value, percent, plural, ratio, word
-from .standing import FEWEST_PROBLEMS, Standing
+from .standing import Standing
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,16 @@ def lead(match: Contest, summary: pd.DataFrame, standing: Standing) -> Text:
     counts = [sum(i in who for who in solved.values()) for i in first]
     text: Text = [
         *names(match, first),
-        f" {'have' if len(first) == 1 and False else 'has' if len(first) == 1 else 'share'} the best mean rank, "
-        f"{fixed(best, 2)} of {len(standing.order)}, and ",
+        f" {'has' if len(first) == 1 else 'share'} the best mean rank, {fixed(best, 2)} of {len(standing.order)}, and ",
         f"{'solves' if len(first) == 1 else 'solve'} ",
-        _of(counts[0], total) if len(set(counts)) == 1 else f"{word(min(counts))} to {word(max(counts))} of {plural(total, 'problem')}",
+        _of(counts[0], total)
+        if len(set(counts)) == 1
+        else f"{word(min(counts))} to {word(max(counts))} of {plural(total, 'problem')}",
         ". ",
         *_evidence(match, standing, first),
     ]
     if nobody:
-        text.append(f" Nobody solves {listed(nobody[:4]) if len(nobody) <= 4 else plural(len(nobody), 'problem')}.")
+        text.append(f" Nobody solves {listed(nobody, 'or') if len(nobody) <= 4 else plural(len(nobody), 'problem')}.")
     return text
 
 
@@ -88,23 +89,41 @@ def _of(count: int, total: int) -> str:
 
 def _evidence(match: Contest, standing: Standing, first: list[int]) -> Text:
     n, problems = standing.problems, word(standing.problems).capitalize()
-    if n < FEWEST_PROBLEMS:
+    if n < standing.fewest:
         verb = "problem is" if n == 1 else "problems are"
         return [f"{problems} {verb} ", Underlined("too few for a test"), " of whether that is more than chance."]
-    rest = [i for i in standing.order if i not in first and standing.mean[i] - standing.mean[first[0]] >= standing.cd]
+    rest = (
+        [i for i in standing.order if i not in first and standing.apart(first[0], i)]
+        if standing.p < standing.alpha
+        else []
+    )
     with_ = f"With {word(n)} problems this is "
     level = "(Nemenyi, 5 %)"
     if not rest:
         it = "it from any other optimizer" if len(first) == 1 else "them from any other optimizer"
         return [with_, Underlined("not enough evidence"), f" to separate {it} {level}."]
     close = [i for i in standing.order if i not in first and i not in rest]
-    apart: Text = [with_, "enough evidence to separate ", "it" if len(first) == 1 else "them", " from ", *names(match, rest)]
+    apart: Text = [
+        with_,
+        "enough evidence to separate ",
+        "it" if len(first) == 1 else "them",
+        " from ",
+        *names(match, rest),
+    ]
     if not close:
         return [*apart, f", that is from every other optimizer {level}."]
-    return [*apart, f" {level}, and ", Underlined("not enough"), " for the ", "other." if len(close) == 1 else f"other {word(len(close))}."]
+    return [
+        *apart,
+        f" {level}, and ",
+        Underlined("not enough"),
+        " for the ",
+        "other." if len(close) == 1 else f"other {word(len(close))}.",
+    ]
 
 
-def facts(match: Contest, summary: pd.DataFrame, optimizers: pd.DataFrame, standing: Standing) -> list[tuple[str, Text]]:
+def facts(
+    match: Contest, summary: pd.DataFrame, optimizers: pd.DataFrame, standing: Standing
+) -> list[tuple[str, Text]]:
     """Fastest, How sure, Failures, Price."""
     return [
         ("Fastest", _fastest(match, summary)),
@@ -126,8 +145,19 @@ def _fastest(match: Contest, summary: pd.DataFrame) -> Text:
     ranked = sorted(wins, key=lambda i: (-len(wins[i]), i))
     total = len(match.problems)
     first = ranked[0]
-    text: Text = [Name(first, match.contestants[first].label), f" reaches the target first on {_of(len(wins[first]), total)}"]
-    text.append(f" ({_problems(wins[first])})" if 1 < len(wins[first]) < total else "" if total == 1 else f" ({wins[first][0]})" if len(wins[first]) == 1 else "")
+    text: Text = [
+        Name(first, match.contestants[first].label),
+        f" reaches the target first on {_of(len(wins[first]), total)}",
+    ]
+    text.append(
+        f" ({_problems(wins[first])})"
+        if 1 < len(wins[first]) < total
+        else ""
+        if total == 1
+        else f" ({wins[first][0]})"
+        if len(wins[first]) == 1
+        else ""
+    )
     for place, i in enumerate(ranked[1:4]):
         text += [". " if place == 0 else "; ", Name(i, match.contestants[i].label), f" on {_problems(wins[i])}"]
     more = len(ranked) - 4
@@ -142,17 +172,21 @@ def _how_sure(match: Contest, standing: Standing) -> Text:
     k, n = len(standing.order), standing.problems
     if k < 2:
         return ["One optimizer: there is nothing to compare it with."]
-    if n < FEWEST_PROBLEMS:
-        return [f"{plural(n, 'problem')}: too few for a test (it takes {FEWEST_PROBLEMS}). The ranks describe these problems and no others."]
-    apart = [(i, j) for a, i in enumerate(standing.order) for j in standing.order[a + 1 :] if standing.mean[j] - standing.mean[i] >= standing.cd]
-    p = f"Friedman p {p_value(standing.p)} over {plural(n, 'problem')}; " if k > 2 else f"Over {plural(n, 'problem')} "
-    text = f"{p}two mean ranks must differ by {fixed(standing.cd, 2)} to count. "
-    if apart:
+    if n < standing.fewest:
+        return [
+            f"{plural(n, 'problem')}: too few for a test (it takes {standing.fewest}). The ranks describe these problems and no others."
+        ]
+    if k == 2:
+        return [
+            f"{plural(n, 'problem')}. Friedman's test needs three optimizers; two are best compared problem by problem, below."
+        ]
+    apart = [(i, j) for a, i in enumerate(standing.order) for j in standing.order[a + 1 :] if standing.apart(i, j)]
+    text = f"Friedman p {p_value(standing.p)} over {plural(n, 'problem')}; two mean ranks must differ by {fixed(standing.cd, 2)} to count. "
+    if apart and standing.p < standing.alpha:
         return [text + f"{grouped(len(apart))} of {grouped(k * (k - 1) // 2)} pairs do."]
-    if k > 2 and standing.p < 0.05:
+    if standing.p < standing.alpha:
         return [text + "The optimizers do differ, but no single pair does so by enough to say which."]
-    both = "Both" if k == 2 else f"All {word(k)}"
-    return [text + f"{both} lie within chance of each other."]
+    return [text + f"All {word(k)} lie within chance of each other."]
 
 
 def _failures(match: Contest, summary: pd.DataFrame) -> Text:
@@ -177,7 +211,10 @@ def _price(match: Contest, optimizers: pd.DataFrame) -> Text:
         return ["No step was timed."]
     cheap, dear = found.iloc[0], found.iloc[-1]
     if len(found) == 1:
-        text: Text = [Name(int(cheap["index"]), cheap["contestant"]), f" keeps {number(cheap['state_bytes_per_parameter'])} bytes of state a parameter."]
+        text: Text = [
+            Name(int(cheap["index"]), cheap["contestant"]),
+            f" keeps {number(cheap['state_bytes_per_parameter'])} bytes of state a parameter.",
+        ]
     else:
         text = [
             "A step of ", Name(int(dear["index"]), dear["contestant"]),
@@ -187,7 +224,11 @@ def _price(match: Contest, optimizers: pd.DataFrame) -> Text:
     usable = optimizers[np.isfinite(optimizers["usable_decades"])]
     if len(usable) > 1:
         wide = usable.sort_values(["usable_decades", "index"], ascending=[False, True], kind="stable").iloc[0]
-        text += [" Widest usable range of rates: ", Name(int(wide["index"]), wide["contestant"]), f", {fixed(wide['usable_decades'], 1)} decades in the median."]
+        text += [
+            " Widest usable range of rates: ",
+            Name(int(wide["index"]), wide["contestant"]),
+            f", {fixed(wide['usable_decades'], 1)} decades in the median.",
+        ]
     return text
 
 
@@ -202,15 +243,23 @@ def verdict(match: Contest, summary: pd.DataFrame, problem: str) -> tuple[Text, 
         if some.empty:
             return [f"Nobody solves it: no seed of any optimizer reaches {target}."], True
         count, seeds = int(some["successes"].sum()), int(part["seeds"].sum())
-        return [f"Nobody solves it: {plural(count, 'seed')} of {seeds} reach{'es' if count == 1 else ''} {target}, the median seed of no optimizer does."], True
+        return [
+            f"Nobody solves it: {plural(count, 'seed')} of {seeds} reach{'es' if count == 1 else ''} {target}, the median seed of no optimizer does."
+        ], True
     best = part.set_index("index")["median_steps"]
     first = [i for i in who if best[i] == best[who[0]]]
     steps = amount(best[who[0]], "steps")
-    text: Text = [*names(match, first), f" {'is' if len(first) == 1 else 'are'} first at the target, after {steps} in the median"]
+    text: Text = [
+        *names(match, first),
+        f" {'is' if len(first) == 1 else 'are'} first at the target, after {steps} in the median",
+    ]
     if total == 1:
         return [*text, "."], False
     if len(who) == total:
-        return [*text, f"; all {word(total)} optimizers solve it." if total > 2 else "; both optimizers solve it."], False
+        return [
+            *text,
+            f"; all {word(total)} optimizers solve it." if total > 2 else "; both optimizers solve it.",
+        ], False
     return [*text, f"; {word(len(who))} of {word(total)} optimizers solve{'s' if len(who) == 1 else ''} it."], False
 
 

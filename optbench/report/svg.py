@@ -3,8 +3,8 @@
 matplotlib's own output is complete but four times as large, holds fixed colours and fonts, and repeats ids between figures.
 It is parsed and written anew: colours become CSS variables, names of artists become classes, ids carry the figure's name.
 
-An artist's gid "line.o3" becomes `<g class="line" data-o="3">`; further parts are attributes: "label.o3.y=120.5" adds
-`data-y="120.5"`.
+An artist's gid "line|o3" becomes `<g class="line" data-o="3">`; further parts are attributes: "label|o3;y=120.5" adds
+`data-y="120.5"`. "class|target" becomes a class alone, "ax|…" the limits of a panel, `data-ax="…"`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from xml.etree import ElementTree
 
 import matplotlib as mpl
 from matplotlib import font_manager
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Drawing
 
@@ -65,19 +64,20 @@ def page_svg(drawing: Drawing, name: str, title: str) -> str:
         name: prefix of every id.
         title: read out by screen readers.
     """
-    boxes = {}
-    for number, ax in enumerate(drawing.axes):
-        ax.set_gid(f"ax.{number}")
-        boxes[f"ax.{number}"] = _box(ax, drawing)
     root = ElementTree.fromstring(_raw(drawing))
-    body = "".join(_Writer(name, boxes).write(root))
+    body = "".join(_Writer(name).write(root))
     return f'<svg viewBox="{root.get("viewBox")}" role="img" aria-label="{escape(title)}" stroke-linejoin="round">{body}</svg>'
 
 
 def file_svg(svg: str, theme: Theme) -> str:
     """A page's SVG as a file that stands alone: the theme's colours in place of the variables."""
-    pairs = [(f"var(--c{i})", c) for i, c in enumerate(theme.lines)] + [(f"var(--t{i})", c) for i, c in enumerate(theme.texts)]
-    for variable, color in [*pairs, *((f"var(--{key})", getattr(theme, key)) for key in ("ink", "muted", "grid", "bg", "failure"))]:
+    pairs = [(f"var(--c{i})", c) for i, c in enumerate(theme.lines)] + [
+        (f"var(--t{i})", c) for i, c in enumerate(theme.texts)
+    ]
+    for variable, color in [
+        *pairs,
+        *((f"var(--{key})", getattr(theme, key)) for key in ("ink", "muted", "grid", "bg", "failure")),
+    ]:
         svg = svg.replace(f'"{variable}"', f'"{color}"')
     box = re.search(r'viewBox="([\d. ]+)"', svg)
     width, height = box.group(1).split()[2:] if box else ("530", "376")
@@ -103,20 +103,11 @@ def _raw(drawing: Drawing) -> str:
     return buffer.getvalue()
 
 
-def _box(ax: Axes, drawing: Drawing) -> str:
-    """"left top width height xmin xmax ymin ymax xscale yscale", the first four in units of the viewBox."""
-    width, height = drawing.bbox.width, drawing.bbox.height
-    place = ax.get_position(original=True)
-    corner = (place.x0 * width, (1 - place.y1) * height, place.width * width, place.height * height)
-    limits = (*ax.get_xlim(), *ax.get_ylim())
-    return " ".join([*(_short(v) for v in corner), *(f"{v:.6g}" for v in limits), ax.get_xscale(), ax.get_yscale()])
-
-
 class _Writer:
     """Writes an element and what lies in it; short ids are given in the order of appearance."""
 
-    def __init__(self, name: str, boxes: dict[str, str]):
-        self.name, self.boxes = name, boxes
+    def __init__(self, name: str):
+        self.name = name
         self.ids: dict[str, str] = {}
 
     def write(self, parent: ElementTree.Element) -> Iterator[str]:
@@ -156,15 +147,20 @@ class _Writer:
         return "".join(f' {key}="{escape(value)}"' for key, value in found.items())
 
     def named(self, tag: str, value: str) -> dict[str, str]:
+        """The attributes behind an id: a short id, or class and data of a group whose artist has a gid of ours."""
         if tag != "g":
             return {"id": self.short_id(value)}
-        if value in self.boxes:
-            return {"class": "ax", "data-ax": self.boxes[value]}
-        kind, *parts = value.split("|")[0].split(".o", 1)
-        if not parts:
-            return {"class": value[6:]} if value.startswith("class.") else {}
-        index, *extras = parts[0].split(";")
-        return {"class": kind, "data-o": index} | {f"data-{k}": v for k, _, v in (e.partition("=") for e in extras)}
+        kind, bar, rest = value.partition("|")
+        if not bar:
+            return {}
+        if kind == "class":
+            return {"class": rest}
+        if kind == "ax":
+            return {"class": "ax", "data-ax": rest}
+        index, *extras = rest.removeprefix("o").split(";")
+        return {"class": kind, "data-o": index} | {
+            f"data-{k}": v for k, _, v in (extra.partition("=") for extra in extras)
+        }
 
     def short_id(self, value: str) -> str:
         return self.ids.setdefault(value, f"{self.name}-{len(self.ids)}")

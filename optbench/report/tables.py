@@ -57,8 +57,8 @@ class Row:
 class Table:
     """A table of the report; `frame` holds its numbers in full, and is what the CSV file says.
 
-    `left` names the columns that hold words, `main` the column that matters most, `by_cost` whether the cost switch
-    changes it.
+    `left` names the columns that hold words, `main` the column that matters most, `wrapped` the headings of columns whose
+    words may take several lines, `by_cost` whether the cost switch changes it.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Table:
     frame: pd.DataFrame
     left: frozenset[int] = frozenset({0})
     main: int = -1
+    wrapped: frozenset[str] = frozenset()
     by_cost: bool = False
 
 
@@ -153,13 +154,14 @@ def chosen_targets(targets: np.ndarray, headline: float) -> list[float]:
     room = MOST_TARGETS - 1
     easier = min(len(before), max(room // 2, room - len(after)))
     harder = min(len(after), room - easier)
-    pick = lambda part, count: (
-        part[np.unique(np.linspace(0, len(part) - 1, count).round().astype(int))] if count else part[:0]
-    )  # noqa: E731
-    return [*pick(before, easier).tolist(), headline, *pick(after, harder).tolist()]
+    return [*_evenly(before, easier), headline, *_evenly(after, harder)]
 
 
-def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: list[int]) -> Table:
+def _evenly(values: np.ndarray, count: int) -> list[float]:
+    return values[np.linspace(0, len(values) - 1, count).round().astype(int)].tolist() if count else []
+
+
+def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: list[int], stem: str) -> Table:
     """Expected runtimes of one problem's contestants to a few targets, with their settings, final values and price."""
     here = {row["index"]: row for row in summary[summary["problem"] == problem].to_dict("records")}
     indices = [i for i in order if i in here]
@@ -216,7 +218,7 @@ def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: li
     base = "f*" if known else ""
     names = tuple(("target " if t == headline else "") + number(t - origin) for t in targets)
     return Table(
-        name=f"{problem}-runtime",
+        name=f"{stem}-runtime",
         title="Expected runtime to targets",
         caption=(
             f"Targets are {'distances of the objective from its minimum' if base else 'values of the objective'}, the "
@@ -378,8 +380,8 @@ def optimizer_table(frame: pd.DataFrame, order: list[int]) -> Table:
         name="optimizers",
         title="Optimizers, by mean rank",
         caption=(
-            "Solved: the median seed arrives. Usable decades: width of the learning rates whose result is within a "
-            "tenth of the optimizer's own best, median over the problems. Step: time of one step as a multiple of the "
+            "Solved: the median seed arrives. Usable decades: width of the learning rates that close at least 90 % of "
+            "the log gap between the start and the optimizer's own best, median over the problems. Step: time of one step as a multiple of the "
             "cheapest, median over the problems. State: bytes of optimizer state a parameter. Trials: evaluation "
             "seeds that reached the target, that did not, and that diverged."
         ),
@@ -387,4 +389,5 @@ def optimizer_table(frame: pd.DataFrame, order: list[int]) -> Table:
         rows=tuple(rows),
         frame=frame.drop(columns=["index"]),
         left=frozenset({0, 2, 4}),
+        wrapped=frozenset({"fastest on", "not solved"}),
     )  # fmt: skip

@@ -10,10 +10,12 @@ from ..interfaces import Hyper, Schedule
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(Schedule):
-    """factor(step) = 1.
+    """The rate never changes.
 
-    Source: Robbins & Monro, "A stochastic approximation method", Annals of Mathematical Statistics 22 (1951), study the
-    decaying rates that this one lacks; Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.3.1.
+        factor(step) = 1
+
+    Source: Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.3.1, which says why minibatch noise calls
+    for one that decays.
     """
 
     def factor(self, step: int, steps: int, state: Any) -> Hyper:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -76,19 +76,64 @@ class Cell:
     rivals: tuple[str, ...]
 
 
+class _Split:
+    """A table in parts by the values of some columns. Sorted once, so that a part is a slice and costs nothing."""
+
+    def __init__(self, table: pd.DataFrame, by: list[str]):
+        repeated = [name for name in ("problem", "optimizer", "schedule", "modifier") if name in table]
+        groups = table.groupby(by, sort=False, observed=True)
+        number = groups.ngroup().to_numpy()
+        order = np.argsort(number, kind="stable")
+        self.table = table.drop(columns=repeated).iloc[order].reset_index(drop=True)
+        ends = np.cumsum(np.bincount(number)) if len(number) else np.empty(0, int)
+        keys = table[by].iloc[order[np.concatenate([[0], ends[:-1]])]] if len(ends) else table[by]
+        self.places = {
+            key: slice(end - size, end)
+            for key, end, size in zip(
+                keys.itertuples(index=False, name=None), ends, np.diff(ends, prepend=0), strict=True
+            )
+        }
+
+    def part(self, key: tuple[str, ...]) -> pd.DataFrame:
+        return self.table.iloc[self.places.get(key, slice(0, 0))]
+
+
+class Parts:
+    """The tables of a result set by run, split when first needed.
+
+    Args:
+        results: the whole tables.
+    """
+
+    def __init__(self, results: Results):
+        self.results = results
+
+    @cached_property
+    def trials(self) -> _Split:
+        return _Split(self.results.trials, ["run_id", "role"])
+
+    @cached_property
+    def curves(self) -> _Split:
+        return _Split(self.results.curves, ["run_id", "role"])
+
+    @cached_property
+    def hits(self) -> _Split:
+        return _Split(self.results.hits, ["run_id"])
+
+
 @dataclass(frozen=True)
 class Contest:
     """Contestants, problems and cells of a result set, and its tables split by run.
 
     Args:
-        results: the tables.
+        parts: the tables by run.
         contestants: in the order of first appearance.
         problems: labels in the order of first appearance.
         cells: by (problem, contestant index); a pair that was not run is missing.
         about: `about.problem` of each problem.
     """
 
-    results: Results
+    parts: Parts
     contestants: tuple[Contestant, ...]
     problems: tuple[str, ...]
     cells: Mapping[tuple[str, int], Cell]
@@ -100,37 +145,16 @@ class Contest:
 
     def trials(self, run_id: str, role: str) -> pd.DataFrame:
         """The trials of a run in one role; empty where there are none."""
-        return _part(self._trials, self.results.trials, run_id, role)
+        return self.parts.trials.part((run_id, role))
 
     def curves(self, run_id: str, role: str) -> pd.DataFrame:
         """The curves of a run in one role; empty where there are none."""
-        return _part(self._curves, self.results.curves, run_id, role)
+        return self.parts.curves.part((run_id, role))
 
     def hits(self, run_id: str, role: str) -> pd.DataFrame:
         """First hits of a run's trials in one role: trial, target, step, evaluations."""
-        trials = self.trials(run_id, role)["trial"]
-        table = self.results.hits
-        rows = table.take(self._hits.get(run_id, _NONE))
-        return rows[rows["trial"].isin(trials)]
-
-    @cached_property
-    def _trials(self) -> dict[tuple[str, str], np.ndarray]:
-        return dict(self.results.trials.groupby(["run_id", "role"], sort=False).indices)
-
-    @cached_property
-    def _curves(self) -> dict[tuple[str, str], np.ndarray]:
-        return dict(self.results.curves.groupby(["run_id", "role"], sort=False).indices)
-
-    @cached_property
-    def _hits(self) -> dict[str, np.ndarray]:
-        return dict(self.results.hits.groupby("run_id", sort=False).indices)
-
-
-_NONE = np.array([], int)
-
-
-def _part(indices: dict[tuple[str, str], np.ndarray], table: pd.DataFrame, run_id: str, role: str) -> pd.DataFrame:
-    return table.take(indices.get((run_id, role), _NONE))
+        rows = self.parts.hits.part((run_id,))
+        return rows[rows["trial"].isin(self.trials(run_id, role)["trial"])]
 
 
 def contest(results: Results) -> Contest:
@@ -150,10 +174,11 @@ def contest(results: Results) -> Contest:
         key = (label, row["optimizer"], row["modifier"], row["schedule"])
         if key not in newest or row["finished"] >= newest[key]["finished"]:
             newest[key] = row
-    roles = {(run_id, role) for run_id, role in results.trials.groupby(["run_id", "role"], sort=False).groups}
-    contestants = _contestants(list(newest.values()), roles)
-    about = {row["problem"]: json.loads(row["about"])["problem"] for row in newest.values()}
-    draft = Contest(results, contestants, tuple(about), {}, about)
+    firsts = {row["problem"]: row for row in reversed(newest.values())}
+    problems = tuple(dict.fromkeys(row["problem"] for row in newest.values()))
+    about = {problem: json.loads(firsts[problem]["about"])["problem"] for problem in problems}
+    draft = Contest(Parts(results), (), problems, {}, about)
+    contestants = _contestants(draft, list(newest.values()))
     cells = {}
     for c in contestants:
         for problem in about:
@@ -164,7 +189,7 @@ def contest(results: Results) -> Contest:
             ]
             if candidates:
                 cells[problem, c.index] = _cell(draft, problem, c, candidates)
-    return Contest(results, contestants, tuple(about), cells, about)
+    return replace(draft, contestants=contestants, cells=cells)
 
 
 def _problem_labels(rows: list[dict[str, Any]]) -> list[str]:
@@ -184,7 +209,7 @@ def _problem_labels(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _contestants(rows: list[dict[str, Any]], roles: set[tuple[str, str]]) -> tuple[Contestant, ...]:
+def _contestants(draft: Contest, rows: list[dict[str, Any]]) -> tuple[Contestant, ...]:
     several_modifiers = len({row["modifier"] for row in rows}) > 1
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
@@ -192,7 +217,7 @@ def _contestants(rows: list[dict[str, Any]], roles: set[tuple[str, str]]) -> tup
     found: dict[tuple[str, str, str | None], dict[str, Any]] = {}
     for row in rows:
         group = groups[row["optimizer"], row["modifier"]]
-        tuned = all((other["run_id"], "tuned") in roles for other in group if other["status"] == "ok")
+        tuned = all(len(draft.trials(other["run_id"], "tuned")) for other in group if other["status"] == "ok")
         apart = not tuned and len({other["schedule"] for other in group}) > 1
         found.setdefault((row["optimizer"], row["modifier"], row["schedule"] if apart else None), row)
     contestants = []
@@ -227,17 +252,14 @@ def _cell(draft: Contest, problem: str, c: Contestant, candidates: list[dict[str
 
 def _tuning_outcome(draft: Contest, row: dict[str, Any]) -> tuple[float, float]:
     """(median steps-to-target, median selection loss) of the best setting; ∞ where there are no tuning trials."""
-    steps, selection = tuning_table(draft.trials(row["run_id"], "tuning"))
-    if steps.size == 0:
-        return (np.inf, np.inf)
-    return min(tuning_order(steps, selection))[:2]
-
-
-def tuning_table(trials: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Steps to target and selection loss of tuning trials as arrays [settings, seeds], settings by number."""
+    trials = draft.trials(row["run_id"], "tuning")
     if trials.empty:
-        return np.empty((0, 0)), np.empty((0, 0))
+        return (np.inf, np.inf)
+    return min(tuning_order(by_setting(trials, "steps_to_target"), by_setting(trials, "selection_loss")))[:2]
+
+
+def by_setting(trials: pd.DataFrame, column: str) -> np.ndarray:
+    """A column of tuning trials as an array [settings, seeds], settings by number; empty where there are none."""
     rows = trials.sort_values(["setting", "seed"], kind="stable")
-    settings = rows["setting"].nunique()
-    shape = (settings, len(rows) // settings)
-    return rows["steps_to_target"].to_numpy(float).reshape(shape), rows["selection_loss"].to_numpy(float).reshape(shape)
+    settings = max(rows["setting"].nunique(), 1)
+    return rows[column].to_numpy().reshape(settings, len(rows) // settings)

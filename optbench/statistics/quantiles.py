@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-from numpy import ndarray as Array
 from numpy.typing import ArrayLike
 
 
-def quantile(values: ArrayLike, q: float) -> Float[Array, "..."]:
+def quantile(values: ArrayLike, q: float) -> Float[np.ndarray, "..."]:
     """The q-quantile along the last axis; NaN counts as ∞.
 
         h = q (n − 1),  x₍⌊h⌋₎ + (h − ⌊h⌋) (x₍⌊h⌋₊₁₎ − x₍⌊h⌋₎),   ∞ as soon as a term with weight > 0 is ∞
@@ -32,12 +31,12 @@ def quantile(values: ArrayLike, q: float) -> Float[Array, "..."]:
     return np.where(finite, a + weight * (b - a), np.where(np.isfinite(above), below, above))
 
 
-def median(values: ArrayLike) -> Float[Array, "..."]:
+def median(values: ArrayLike) -> Float[np.ndarray, "..."]:
     """The 0.5-quantile along the last axis: ∞ unless more than half of the sample is finite (with an even number, both
     middle values have to be)."""
     return quantile(values, 0.5)
 
 
-def quartiles(values: ArrayLike) -> tuple[Float[Array, "..."], Float[Array, "..."], Float[Array, "..."]]:
+def quartiles(values: ArrayLike) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
     """Lower quartile, median and upper quartile along the last axis."""
     return quantile(values, 0.25), quantile(values, 0.5), quantile(values, 0.75)

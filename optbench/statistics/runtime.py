@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Bool, Float
-from numpy import ndarray as Array
 from numpy.typing import ArrayLike
 
 
-def ert(costs: Float[Array, "trials"], reached: Bool[Array, "trials"]) -> float:
+def ert(costs: Float[np.ndarray, "trials"], reached: Bool[np.ndarray, "trials"]) -> float:
     """Expected runtime to the target, if trials were restarted until one arrives.
 
         ERT = Σ costs of all trials / #{trials that reached the target}
@@ -33,7 +32,7 @@ def success_rate(steps: ArrayLike) -> float:
     return float(np.isfinite(x).mean()) if x.size else 0.0
 
 
-def ecdf(runtimes: ArrayLike) -> tuple[Float[Array, "jumps"], Float[Array, "jumps"]]:
+def ecdf(runtimes: ArrayLike) -> tuple[Float[np.ndarray, "jumps"], Float[np.ndarray, "jumps"]]:
     """Empirical distribution of runtimes over (problem, target, seed): where it jumps, and its value from there on.
 
         F(b) = #{T ≤ b} / #T      a step function, continuous from the right; T = ∞ stays in the denominator

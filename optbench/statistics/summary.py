@@ -13,6 +13,7 @@ from .quantiles import median, quantile
 from .runtime import ert
 
 TEST_METRICS = "final_test_"
+ROLES = ("tuning", "tuned", "default")
 
 
 def contestants(results: Results) -> tuple[Contestant, ...]:
@@ -48,9 +49,7 @@ def summarise(results: Results | Contest) -> pd.DataFrame:
     """
     match = results if isinstance(results, Contest) else contest(results)
     references = {problem: reference(match, problem) for problem in match.problems}
-    rows = [
-        _row(match, cell, references[problem]) for problem in match.problems for cell in match.cells_of(problem)
-    ]
+    rows = [_row(match, cell, references[problem]) for problem in match.problems for cell in match.cells_of(problem)]
     return pd.DataFrame(rows)
 
 
@@ -60,9 +59,8 @@ def reference(match: Contest, problem: str) -> float:
     known = [float(run["minimum"]) for run in runs if np.isfinite(run["minimum"])]
     if known:
         return known[0]
-    ids = {run_id for cell in match.cells_of(problem) for run_id in cell.rivals}
-    trials = match.results.trials
-    seen = trials.loc[trials["run_id"].isin(ids), "best_loss"].to_numpy(float)
+    ids = [run_id for cell in match.cells_of(problem) for run_id in cell.rivals]
+    seen = np.concatenate([match.trials(i, role)["best_loss"].to_numpy(float) for i in ids for role in ROLES] or [[]])
     finite = seen[np.isfinite(seen)]
     return float(finite.min()) if finite.size else np.nan
 
@@ -72,7 +70,7 @@ def _row(match: Contest, cell: Cell, origin: float) -> dict[str, Any]:
     several_schedules = len(cell.rivals) > 1
     evaluated = match.trials(run["run_id"], cell.role)
     failed = evaluated["status"] != "ok"
-    everything = pd.concat([match.trials(run_id, role) for run_id in cell.rivals for role in ("tuning", "tuned", "default")])
+    statuses = np.concatenate([match.trials(i, role)["status"].to_numpy(object) for i in cell.rivals for role in ROLES])
     by_default = match.trials(cell.default_run["run_id"], "default")
     default = _outcome(by_default, run, origin) if len(by_default) else {}
     return {
@@ -100,9 +98,9 @@ def _row(match: Contest, cell: Cell, origin: float) -> dict[str, Any]:
         "state_bytes_per_parameter": float(run["state_bytes"]) / float(run["n"]),
         "diverged": int((evaluated["status"] == "diverged").sum()),
         "failures": int(failed.sum()),
-        "trials": len(everything),
-        "trials_diverged": int((everything["status"] == "diverged").sum()),
-        "trials_failed": int((everything["status"] != "ok").sum()),
+        "trials": len(statuses),
+        "trials_diverged": int((statuses == "diverged").sum()),
+        "trials_failed": int((statuses != "ok").sum()),
         "status": run["status"],
         "error": run["error"],
         "default_median_steps": default.get("median_steps", np.nan),
@@ -116,7 +114,13 @@ def _outcome(trials: pd.DataFrame, run: Mapping[str, Any], origin: float) -> dic
     steps = trials["steps_to_target"].to_numpy(float)
     if not len(steps):
         nothing = {"seeds": 0, "successes": 0, "success_rate": 0.0}
-        names = ("median_steps", "median_evaluations", "median_seconds", "ert", *(f"final_{q}" for q in ("median", "q1", "q3")))
+        names = (
+            "median_steps",
+            "median_evaluations",
+            "median_seconds",
+            "ert",
+            *(f"final_{q}" for q in ("median", "q1", "q3")),
+        )
         return {**nothing, **dict.fromkeys([*names, *(n.replace("final", "final_loss") for n in names[4:])], np.inf)}
     reached = np.isfinite(steps)
     final = trials["final_loss"].to_numpy(float)
@@ -144,7 +148,10 @@ def _test_metrics(trials: pd.DataFrame) -> dict[str, float]:
 def _setting_text(cell: Cell, schedule: str) -> str:
     if cell.role == "default":
         return "defaults"
-    parts = [f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in cell.settings.items()]
+    parts = [
+        f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in cell.settings.items()
+    ]
     return ", ".join([*parts, *([schedule] if schedule else [])])
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
-from numpy import ndarray as Array
 
 from .quantiles import median
 
 
-def tuning_order(steps: Float[Array, "settings seeds"], selection: Float[Array, "settings seeds"]) -> list[tuple]:
+def tuning_order(steps: Float[np.ndarray, "settings seeds"], selection: Float[np.ndarray, "settings seeds"]) -> list[tuple]:
     """A sort key for each setting: (median steps-to-target, median selection loss, number), smaller is better."""
     return [(*pair, number) for number, pair in enumerate(zip(median(steps), median(selection), strict=True))]
 
 
-def best_setting(steps: Float[Array, "settings seeds"], selection: Float[Array, "settings seeds"]) -> int:
+def best_setting(steps: Float[np.ndarray, "settings seeds"], selection: Float[np.ndarray, "settings seeds"]) -> int:
     """The number of the setting to be used on fresh seeds.
 
         argmin over settings of (median over seeds of steps, median over seeds of selection, number), in this order
@@ -31,5 +30,7 @@ def best_setting(steps: Float[Array, "settings seeds"], selection: Float[Array, 
     """
     steps, selection = np.asarray(steps, float), np.asarray(selection, float)
     if steps.ndim != 2 or steps.shape != selection.shape or steps.size == 0:
-        raise ValueError(f"steps and selection must be equal [settings, seeds], got {steps.shape} and {selection.shape}")
+        raise ValueError(
+            f"steps and selection must be equal [settings, seeds], got {steps.shape} and {selection.shape}"
+        )
     return min(tuning_order(steps, selection))[-1]

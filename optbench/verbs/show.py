@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import registry
-from ..checks import UsageError, near
+from ..errors import UsageError, near
 from ..describe import describe
 from ..executors import EXECUTORS
 from ..interfaces import Problem
 from ..optimizers.from_torch import FromTorch
+from ..optimizers.from_torch import defaults as torch_defaults
 
 PLURALS = {"problems": "problem", "optimizers": "optimizer", "schedules": "schedule", "modifiers": "modifier"}
 
@@ -68,7 +69,7 @@ def show(name: str) -> int:
                 out.print(f"  {f.name} = {_value(f.default)}{inside}" + (f"    {meaning}" if meaning else ""))
     elif issubclass(cls, torch.optim.Optimizer):
         out.print("\nSettings", style="bold")
-        for key, value in FromTorch.defaults(cls).items():
+        for key, value in torch_defaults(cls).items():
             out.print(f"  {key} = {_value(value)}")
     if issubclass(cls, Problem):
         _about_problem(out, cls)

@@ -14,8 +14,9 @@ from ...statistics.contest import Contest
 from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, Theme, dash
-from . import canvas
+from .canvas import HALF, MARGIN, Panel, Sheet, short, styled, thinned
 from .figure import COSTS, Figure
+from .labels import EndLabel, end_labels
 from .series import Series, series
 
 HEIGHT = 376
@@ -43,8 +44,10 @@ class Frame:
     reference: float
 
 
-def convergence(match: Contest, problem: str, stem: str, reference: float, focus: frozenset[int]) -> list[Figure]:
-    """The figures of one problem, for each role that was run and each cost.
+def convergence(
+    match: Contest, problem: str, stem: str, reference: float, focus: frozenset[int]
+) -> tuple[list[Figure], Frame]:
+    """The figures of one problem, for each role that was run and each cost, and the frame they stand in.
 
     Args:
         stem: beginning of their file names.
@@ -56,13 +59,15 @@ def convergence(match: Contest, problem: str, stem: str, reference: float, focus
     lines = {role: [s for cell in cells if (s := series(match, cell, role, reference)) is not None] for role in roles}
     lines = {role: found for role, found in lines.items() if found}
     frame = _frame(match, problem, [s for found in lines.values() for s in found], reference)
-    names = {c.index: canvas.short(c.label) for c in match.contestants}
+    names = {c.index: short(c.label) for c in match.contestants}
     full = {c.index: c.label for c in match.contestants}
     figures = []
     for role, found in lines.items():
         for cost in COSTS:
             draw = partial(_draw, found, frame, names, focus, cost)
-            name = "-".join([stem, "convergence", *([role] if role != "tuned" else []), *([cost] if cost != "steps" else [])])
+            name = "-".join(
+                [stem, "convergence", *([role] if role != "tuned" else []), *([cost] if cost != "steps" else [])]
+            )
             figures.append(
                 Figure(
                     name=name,
@@ -78,7 +83,7 @@ def convergence(match: Contest, problem: str, stem: str, reference: float, focus
                     draw=draw,
                 )
             )
-    return figures
+    return figures, frame
 
 
 def _frame(match: Contest, problem: str, lines: Sequence[Series], reference: float) -> Frame:
@@ -98,12 +103,18 @@ def _frame(match: Contest, problem: str, lines: Sequence[Series], reference: flo
     else:
         bottom = max(smallest / 2, top * 1e-6)
     bottom = 10.0 ** np.floor(np.log10(bottom) + 1e-9) if top / bottom > 30 else bottom
-    return Frame(max(float(bottom), FLOOR), max(top, 10 * float(bottom)), target, np.isfinite(run["minimum"]), reference)
+    return Frame(
+        max(float(bottom), FLOOR), max(top, 10 * float(bottom)), target, np.isfinite(run["minimum"]), reference
+    )
 
 
 def _caption(lines: Sequence[Series], frame: Frame, cost: str) -> str:
     seeds = max((s.seeds for s in lines), default=0)
-    over = "Median of one evaluation seed" if seeds == 1 else f"Median of {numbers.word(seeds)} evaluation seeds, band = middle half, none where a quartile is ∞"
+    over = (
+        "Median of one evaluation seed"
+        if seeds == 1
+        else f"Median of {numbers.word(seeds)} evaluation seeds, band = middle half, none where a quartile is ∞"
+    )
     parts = [over]
     if any(len(s.died) for s in lines):
         parts.append("✕ a failed seed, where it was last seen; a line ends when half of its seeds have failed")
@@ -124,77 +135,76 @@ def _table(lines: Sequence[Series], labels: dict[int, str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-@canvas.styled
+@styled
 def _draw(
     lines: Sequence[Series], frame: Frame, names: dict[int, str], focus: frozenset[int], cost: str, theme: Theme
 ) -> matplotlib.figure.Figure:
-    drawing = canvas.sheet(canvas.HALF, HEIGHT, theme)
-    ax = canvas.panel(drawing, theme, 48, 30, canvas.HALF - 48 - canvas.MARGIN, HEIGHT - 30 - 50)
-    positive = [x[x > 0] for s in lines if (x := s.costs[cost]).size]
-    ends = [x for x in positive if x.size]
-    low = 1.0 if cost != "seconds" else min((x[0] for x in ends), default=1e-3)
-    high = max((x[-1] for x in ends), default=10 * low)
-    high = max(float(high), 2 * low)
-    label = canvas.seconds_tick if cost == "seconds" else canvas.tick_text
-    canvas.log_axis(drawing, ax, theme, "x", low, high, also=[] if cost == "seconds" else [high], most=5, label=label)
-    canvas.log_axis(drawing, ax, theme, "y", frame.low, frame.high)
-    canvas.axis_names(drawing, ax, theme, _AXIS[cost], "objective gap f − f*" if frame.known else "objective − best seen")
+    sheet = Sheet(HALF, HEIGHT, theme)
+    ends = [x[x > 0] for s in lines if (x := s.costs[cost]).size and x[-1] > 0]
+    low = 1.0 if cost != "seconds" else min((float(x[0]) for x in ends), default=1e-3)
+    high = max(max((float(x[-1]) for x in ends), default=0.0), 2 * low)
+    panel = Panel(sheet, (48, 32, HALF - 48 - MARGIN, HEIGHT - 32 - 50), (low, high), (frame.low, frame.high))
+    if cost == "seconds":
+        panel.log_ticks("x", most=4, label=numbers.seconds)
+    else:
+        panel.log_ticks("x", also=[high], most=5)
+    panel.log_ticks("y")
+    panel.names(_AXIS[cost], "objective gap f − f*" if frame.known else "objective − best seen")
     if np.isfinite(frame.target):
-        ax.axhline(frame.target, color=theme.ink, lw=1.1, ls=(0, (1, 1.6)), zorder=1.9, gid="class.target")
-        ax.annotate(f"target {numbers.number(frame.target)}", (0, frame.target), (1, 3), xycoords=("axes fraction", "data"), textcoords="offset points", color=theme.muted, size=11.5)
-    labels = []
-    for s in lines:
-        x = s.costs[cost]
-        shown = x > 0
-        x, median, q1, q3 = x[shown], s.median[shown], s.q1[shown], s.q3[shown]
-        strong = s.index in focus
-        finite = np.isfinite(median)
-        color = theme.line(s.index)
-        if strong and s.seeds > 1:
-            _band(ax, x, q1, q3, frame, color, s.index)
-        if finite.any():
-            at = canvas.thinned(int(finite.sum()), 120)
-            ax.plot(x[finite][at], np.maximum(median[finite][at], FLOOR / 10), color=color, lw=1.9, ls=dash(s.index), alpha=1 if strong else 0.22, gid=f"line.o{s.index}", zorder=3)
-        if strong:
-            _crosses(ax, s, cost, frame, color)
-            labels.append(_label(ax, drawing, s, x, median, frame, names[s.index], cost))
-    canvas.end_labels(drawing, ax, theme, labels)
-    return drawing
+        height = float(panel.y(frame.target))
+        sheet.line((panel.left, panel.right), (height, height), theme.ink, 1.1, ls=(0, (1, 1.6)), gid="class|target")
+        sheet.text(
+            panel.left + 2, height - 4, f"target {numbers.number(frame.target)}", theme.muted, gid="class|target"
+        )
+    labels = [label for s in lines if (label := _curve(panel, s, frame, names[s.index], s.index in focus, cost))]
+    end_labels(panel, labels)
+    return sheet.drawing
 
 
-def _band(ax, x, q1, q3, frame: Frame, color: str, index: int) -> None:
+def _curve(panel: Panel, s: Series, frame: Frame, name: str, strong: bool, cost: str) -> EndLabel | None:
+    """One contestant: line, and where it is named band, crosses and the label that is still to be placed."""
+    shown = s.costs[cost] > 0
+    x, median, q1, q3 = s.costs[cost][shown], s.median[shown], s.q1[shown], s.q3[shown]
+    finite = np.flatnonzero(np.isfinite(median))
+    color = panel.sheet.theme.line(s.index)
+    if strong and s.seeds > 1:
+        _band(panel, x, q1, q3, color, s.index)
+    if finite.size:
+        at = finite[thinned(finite.size, 120)]
+        style = {"ls": dash(s.index), "alpha": 1 if strong else 0.22, "zorder": 3, "gid": f"line|o{s.index}"}
+        panel.sheet.line(panel.x(x[at]), panel.y(median[at]), color, 1.9, panel, **style)
+    if not strong:
+        return None
+    if len(s.died) and s.costs[cost].size:
+        position = np.interp(s.died[:, 0], np.arange(s.costs[cost].size), s.costs[cost])
+        gap = np.clip(np.nan_to_num(s.died[:, 1], nan=np.inf), frame.low, frame.high)
+        place = panel.x(np.maximum(position, panel.xlim[0])), panel.y(gap)
+        panel.sheet.marks(*place, "X", 6, color, gid=f"dead|o{s.index}", zorder=4)
+    words = name + (f" ✕{len(s.died)}/{s.seeds}" if len(s.died) else "")
+    if not finite.size or finite[-1] < len(x) - 1:
+        return EndLabel(s.index, words, None, -1 + s.index / 1000)
+    if median[-1] < frame.low:
+        inside = np.flatnonzero(median >= frame.low)
+        left = float(x[inside[-1] + 1 if inside.size else 0])
+        words += f" ↓{numbers.seconds(left) if cost == 'seconds' else numbers.number(left)}"
+        return EndLabel(s.index, words, None, left)
+    return EndLabel(s.index, words, float(panel.y(min(median[-1], frame.high))), x=float(panel.x(x[-1])))
+
+
+def _band(panel: Panel, x: np.ndarray, q1: np.ndarray, q3: np.ndarray, color: str, index: int) -> None:
+    """The middle half of the seeds, where both quartiles are finite; an infinite one would paint to the edge."""
     both = np.isfinite(q1) & np.isfinite(q3)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], both, [False]]).astype(int)))
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
-        if last - first < 2:
-            continue
-        at = first + canvas.thinned(last - first, 40)
-        lower = np.maximum(q1[at], frame.low / 10)
-        upper = np.maximum(q3[at], frame.low / 10)
-        ax.fill_between(x[at], lower, upper, color=color, alpha=0.1, lw=0, gid=f"band.o{index}", zorder=2)
-
-
-def _crosses(ax, s: Series, cost: str, frame: Frame, color: str) -> None:
-    if not len(s.died) or not len(s.costs[cost]):
-        return
-    x = np.interp(s.died[:, 0], np.arange(len(s.costs[cost])), s.costs[cost])
-    y = np.clip(np.nan_to_num(s.died[:, 1], nan=frame.high, posinf=frame.high), frame.low, frame.high)
-    inside = np.maximum(x, ax.get_xlim()[0])
-    ax.plot(inside, y, ls="", marker="X", ms=6, mew=0, color=color, gid=f"dead.o{s.index}", zorder=4, clip_on=False)
-
-
-def _label(ax, drawing, s: Series, x, median, frame: Frame, name: str, cost: str) -> canvas.EndLabel:
-    words = name + (f" ✕{len(s.died)}/{s.seeds}" if len(s.died) else "")
-    finite = np.isfinite(median)
-    if not finite.any() or not finite[-1]:
-        return canvas.EndLabel(s.index, words, None, -1.0 - s.index / 1000)
-    if median[-1] < frame.low:
-        below = np.flatnonzero(median >= frame.low)
-        left = x[min(below[-1] + 1, len(x) - 1)] if len(below) else x[0]
-        words += f" ↓{numbers.seconds(left) if cost == 'seconds' else numbers.number(left)}"
-        return canvas.EndLabel(s.index, words, None, float(left))
-    value = min(median[-1], frame.high)
-    pixel = drawing.bbox.height - ax.transData.transform((x[-1], value))[1]
-    return canvas.EndLabel(s.index, words, float(pixel))
-
-
+    for first, end in zip(edges[::2], edges[1::2], strict=True):
+        if end - first > 1:
+            at = first + thinned(end - first, 40)
+            panel.sheet.area(
+                panel.x(x[at]),
+                panel.y(q1[at]),
+                panel.y(q3[at]),
+                color,
+                panel,
+                alpha=0.1,
+                zorder=2,
+                gid=f"band|o{index}",
+            )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from numpy import ndarray as Array
 
 from ...statistics.contest import Cell, Contest
 from ...statistics.quantiles import quartiles
@@ -27,12 +26,12 @@ class Series:
     """
 
     index: int
-    costs: Mapping[str, Float[Array, "points"]]
-    median: Float[Array, "points"]
-    q1: Float[Array, "points"]
-    q3: Float[Array, "points"]
+    costs: Mapping[str, Float[np.ndarray, "points"]]
+    median: Float[np.ndarray, "points"]
+    q1: Float[np.ndarray, "points"]
+    q3: Float[np.ndarray, "points"]
     seeds: int
-    died: Float[Array, "failed 2"]
+    died: Float[np.ndarray, "failed 2"]
 
 
 _EMPTY = np.empty(0)
@@ -46,14 +45,14 @@ def series(match: Contest, cell: Cell, role: str, reference: float) -> Series | 
         return None
     curves = match.curves(run["run_id"], role)
     seen = curves[curves["objective"].notna()]
-    costs: dict[str, Array] = dict.fromkeys(("steps", "evaluations", "seconds"), _EMPTY)
+    costs: dict[str, np.ndarray] = dict.fromkeys(("steps", "evaluations", "seconds"), _EMPTY)
     low = middle = high = _EMPTY
     if len(seen):
         steps, row = np.unique(seen["step"].to_numpy(), return_inverse=True)
         names = trials["trial"].to_numpy()
         column = pd.Index(names).get_indexer(seen["trial"])
 
-        def table(values: pd.Series, missing: float) -> Array:
+        def table(values: pd.Series, missing: float) -> np.ndarray:
             full = np.full((len(steps), len(names)), missing)
             full[row, column] = values.to_numpy(float)
             return full
@@ -66,7 +65,7 @@ def series(match: Contest, cell: Cell, role: str, reference: float) -> Series | 
     return Series(cell.contestant, costs, middle, low, high, len(trials), died)
 
 
-def _died(trials: pd.DataFrame, seen: pd.DataFrame, steps: Array, reference: float) -> Array:
+def _died(trials: pd.DataFrame, seen: pd.DataFrame, steps: np.ndarray, reference: float) -> np.ndarray:
     failed = trials[trials["status"] != "ok"]
     if failed.empty or not len(steps):
         return np.empty((len(failed), 2)) * np.nan

@@ -1,0 +1,71 @@
+"""What the benchmarks run over: the tables of the registry, so that a new entry joins by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from optbench import registry
+from optbench.interfaces import Batch, Layout, Loss, Optimizer, Params, Problem
+from optbench.schedules.constant import Constant
+from optbench.trials import Trials
+
+REQUIRED: dict[str, dict[str, Any]] = {"from_torch": {"cls": "torch.optim.NAdam"}}
+"""Settings without a default, by name."""
+OPTIMIZERS = list(registry.table("optimizer"))
+PROBLEMS = list(registry.table("problem"))
+
+
+def optimizer(name: str, lr: torch.Tensor | None = None) -> Optimizer:
+    """An optimizer of the table, with its own rate or with one rate a trial."""
+    settings = dict(REQUIRED.get(name, {}))
+    if lr is not None:
+        settings |= {"settings": {"lr": lr}} if name in REQUIRED else {"lr": lr}
+    return registry.build("optimizer", name, settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bowl(Problem):
+    """f(x) = ½ ‖x‖², whose gradient costs one copy: what is left of a step's time is the optimizer's.
+
+    Args:
+        n: number of coordinates.
+    """
+
+    default_dtype = torch.float32
+    n: int
+
+    @property
+    def layout(self) -> Layout:
+        side = int(self.n**0.5)
+        if side * side != self.n:
+            return Layout.point(self.n)
+        return Layout(("weight",), ((side, side),), ("weight",))
+
+    def start(self, seeds: Any) -> Params:
+        return torch.linspace(-1, 1, self.n, **self.kind).expand(len(seeds), -1).clone()
+
+    def loss(self, params: Params, batch: Batch) -> Loss:
+        return 0.5 * params.square().sum(dim=1)
+
+    def loss_and_grad(self, params: Params, batch: Batch) -> tuple[Loss, Params]:
+        return self.loss(params, batch), params.clone()
+
+    def minimum(self) -> float:
+        return 0.0
+
+    def targets(self) -> list[float]:
+        return [1e-6]
+
+    def target(self) -> float:
+        return 1e-6
+
+
+def trial(name: str, n: int, steps: int = 1000) -> Trials:
+    """One trial of an optimizer on the bowl, past its first three steps."""
+    made = Trials(Bowl(n=n), optimizer(name), Constant(), [], [0], steps)
+    for step in range(3):
+        made.step(step)
+    return made

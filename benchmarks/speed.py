@@ -1,0 +1,182 @@
+"""How fast optbench is beside bare loops: `python -m benchmarks.speed [--json] [--suites]`.
+
+Both sides of a row run in turn, in this process, on one thread; the table has the median of each side. What a bare loop
+does not do, evaluating on the whole data set, is not counted; recording is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import optbench
+from optbench.interfaces import Problem
+from optbench.optimizers.adam import Adam
+from optbench.runner import run_trials
+from optbench.schedules.constant import Constant
+
+from . import bare
+
+OPTBENCH = [sys.executable, "-m", "optbench.cli"]
+THOUSAND = [
+    "problem=rosenbrock,quadratic,beale,rastrigin,saddle",
+    "optimizer=sgd,momentum,adam,lion",
+    "schedule=constant,cosine",
+    "optimizer.lr=0.001,0.003,0.01,0.03,0.1",
+    "steps=100,200,300,400,500",
+]
+"""1,000 runs, as typed after `optbench run`."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison. ours, bare and goal are in `unit`; ratio is ours over bare where there is a bare side."""
+
+    name: str
+    unit: str
+    ours: float
+    bare: float | None
+    ratio: float | None
+    goal: str
+    met: bool
+
+
+def seconds(do: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    do()
+    return time.perf_counter() - begin
+
+
+def per_trial_step(problem: Problem, trials: int, steps: int, least_lr: float, most_lr: float) -> float:
+    """Seconds that the runner trains and records for, per step of a trial; each trial has a rate of its own.
+
+    Raises:
+        RuntimeError: a trial diverged, so that fewer steps were made than are counted.
+    """
+    lr = torch.tensor(np.geomspace(least_lr, most_lr, trials), **problem.kind)[:, None]
+    adam = Adam(lr=float(lr[0]) if trials == 1 else lr)
+    outcome = run_trials(problem, adam, Constant(), [], [0] * trials, steps)
+    if (outcome.recording.died >= 0).any():
+        raise RuntimeError("a trial diverged in a speed comparison; choose smaller rates")
+    return (outcome.seconds["train"] + outcome.seconds["record"]) / (trials * steps)
+
+
+def in_turn(repeats: int, *sides: Callable[[], float]) -> list[float]:
+    """The median of each side over repetitions in which the sides take turns, after one that warms up."""
+    measured = [[side() for side in sides] for _ in range(repeats + 1)][1:]
+    return [statistics.median(column) for column in zip(*measured, strict=True)]
+
+
+def compared(name: str, ours: float, bare_loop: float, *, least: float = 0.0, most: float = 0.0) -> Row:
+    """From seconds per trial-step: with `least`, steps a second and their ratio; with `most`, times and theirs."""
+    if least:
+        ratio = bare_loop / ours
+        return Row(name, "trial-steps/s", 1 / ours, 1 / bare_loop, ratio, f"≥ {least:g} ×", ratio >= least)
+    ratio = ours / bare_loop
+    return Row(name, "µs a step", 1e6 * ours, 1e6 * bare_loop, ratio, f"≤ {most:g} ×", ratio <= most)
+
+
+def trials(repeats: int) -> Iterator[Row]:
+    """Trials beside bare loops."""
+    landscape, network = optbench.problem("rosenbrock"), optbench.problem("mlp")
+    x, y = bare.digits()
+
+    def loop() -> float:
+        return seconds(lambda: bare.rosenbrock(2000)) / 2000
+
+    def training() -> float:
+        return seconds(lambda: bare.mlp(500, x, y)) / 500
+
+    ours, theirs = in_turn(repeats, lambda: per_trial_step(landscape, 4096, 1000, 1e-4, 0.5), loop)
+    yield compared("4,096 trials on Rosenbrock", ours, theirs, least=1000)
+    ours, theirs = in_turn(repeats, lambda: per_trial_step(network, 32, 500, 1e-4, 1e-2), training)
+    yield compared("32 trials on the digits MLP", ours, theirs, least=3.5)
+    ours, theirs = in_turn(repeats, lambda: per_trial_step(landscape, 1, 2000, 1e-3, 1e-3), loop)
+    yield compared("1 trial on Rosenbrock", ours, theirs, most=1.05)
+    ours, theirs = in_turn(repeats, lambda: per_trial_step(network, 1, 500, 1e-3, 1e-3), training)
+    yield compared("1 trial on the digits MLP", ours, theirs, most=1.05)
+
+
+def command_line(repeats: int) -> Iterator[Row]:
+    """What a person waits for before the first step; bare is a Python that does nothing.
+
+    Seconds for 1,000 runs are milliseconds a run.
+    """
+    few = max(1, repeats // 3)
+    (planning,) = in_turn(few, lambda: _call([*OPTBENCH, "run", *THOUSAND, "--dry-run"]))
+    yield Row("planning 1,000 runs, whole command", "ms a run", planning, None, None, "≤ 5 ms", planning <= 5)
+    help_time, nothing = in_turn(
+        repeats, lambda: _call([*OPTBENCH, "--help"]), lambda: _call([sys.executable, "-c", ""])
+    )
+    yield Row("optbench --help", "s", help_time, nothing, help_time / nothing, "about 0.1 s", help_time <= 0.15)
+
+
+def suites() -> Iterator[Row]:
+    """The quick suite and its report, once each, on all cores."""
+    with tempfile.TemporaryDirectory() as folder:
+        results, report = str(Path(folder) / "quick"), str(Path(folder) / "report")
+        took = _call([*OPTBENCH, "run", "suite=quick", f"results={results}"])
+        yield Row("quick suite", "s", took, None, None, "about 120 s", took <= 150)
+        took = _call([*OPTBENCH, "report", results, "-o", report])
+        yield Row("its report", "s", took, None, None, "about 10 s", took <= 12.5)
+
+
+def _call(command: list[str]) -> float:
+    return seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL))
+
+
+def _shown(x: float | None) -> str:
+    return "" if x is None else f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.3g}"
+
+
+def table(rows: list[Row]) -> Table:
+    drawn = Table(title=f"optbench beside bare loops: {machine()}")
+    for head in ("", "unit", "ours", "bare", "ours / bare", "goal", "met"):
+        drawn.add_column(head, justify="left" if head in ("", "unit", "goal") else "right")
+    for row in rows:
+        drawn.add_row(
+            row.name,
+            row.unit,
+            *(_shown(x) for x in (row.ours, row.bare, row.ratio)),
+            row.goal,
+            "yes" if row.met else "no",
+        )
+    return drawn
+
+
+def machine() -> str:
+    return (
+        f"{platform.processor() or platform.machine()}, torch {torch.__version__}, Python {platform.python_version()}"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="rows as JSON instead of a table")
+    parser.add_argument("--suites", action="store_true", help="the quick suite and its report too (minutes)")
+    parser.add_argument("--repeats", type=int, default=9, help="repetitions of each side (default: 9)")
+    args = parser.parse_args()
+    rows = [*trials(args.repeats), *command_line(args.repeats), *(suites() if args.suites else ())]
+    if args.json:
+        print(json.dumps({"machine": machine(), "threads": 1, "rows": [asdict(row) for row in rows]}, indent=2))
+    else:
+        Console(width=110).print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,253 @@
+"""Wrapped torch optimizers against bare torch loops."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from contracts import Loop, TinyNet, column, torch_path
+from optbench.problems.rosenbrock import Rosenbrock
+
+from optbench.checks import UsageError
+from optbench.optimizers.from_torch import FromTorch, defaults
+from optbench.schedules.cosine import Cosine
+
+NETWORK = TinyNet()
+
+
+def muon(params: Any) -> list[dict[str, Any]]:
+    return [{"params": [p for p in params.parameters() if p.ndim == 2]}]
+
+
+@pytest.mark.parametrize("problem", [Rosenbrock(n=3), NETWORK], ids=["rosenbrock", "network"])
+@pytest.mark.parametrize(
+    ("cls", "settings"),
+    [
+        ("NAdam", {"lr": 0.01, "betas": (0.8, 0.99), "decoupled_weight_decay": True, "weight_decay": 0.1}),
+        ("LBFGS", {"lr": 0.5, "max_iter": 3}),
+        ("LBFGS", {"line_search_fn": "strong_wolfe", "max_iter": 4, "history_size": 3}),
+        ("Adafactor", {"lr": 0.05}),
+        ("Rprop", {}),
+        ("ASGD", {"lr": 1e-4}),
+    ],
+)
+def test_each_trial_equals_a_bare_torch_loop_exactly(problem: Any, cls: str, settings: dict[str, Any]) -> None:
+    wrapped = getattr(torch.optim, cls)
+    path = Loop(problem, FromTorch(cls=wrapped, settings=settings), [5, 0, 7]).run(40)
+    for trial, seed in enumerate([5, 0, 7]):
+        bare = torch_path(problem, wrapped, seed, 40, **settings)
+        torch.testing.assert_close(path[:, trial], bare, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("package", "cls", "settings"),
+    [
+        ("lion_pytorch", "Lion", {"lr": 1e-3, "weight_decay": 0.1}),
+        ("prodigyopt", "Prodigy", {"weight_decay": 0.01}),
+    ],
+)
+def test_packages_from_the_registry_equal_a_bare_torch_loop_exactly(
+    package: str, cls: str, settings: dict[str, Any]
+) -> None:
+    wrapped = getattr(pytest.importorskip(package), cls)
+    path = Loop(NETWORK, FromTorch(cls=f"{package}.{cls}", settings=settings), [5, 0]).run(40)
+    for trial, seed in enumerate([5, 0]):
+        torch.testing.assert_close(
+            path[:, trial], torch_path(NETWORK, wrapped, seed, 40, **settings), rtol=1e-12, atol=1e-12
+        )
+
+
+def test_a_method_that_averages_is_asked_at_its_training_point_and_judged_at_its_average() -> None:
+    cls = pytest.importorskip("schedulefree").AdamWScheduleFree
+    settings = {"lr": 0.05, "warmup_steps": 5}
+    path = Loop(NETWORK, FromTorch(cls=cls, settings=settings), [3, 4]).run(60)
+    for trial, seed in enumerate([3, 4]):
+        stream = NETWORK.stream([seed])
+        x = torch.nn.Parameter(NETWORK.start([seed])[0].clone())
+        bare = cls([x], **settings)
+        bare.train()
+        for step in range(60):
+            bare.zero_grad()
+            NETWORK.loss(x[None], stream.at(step)).sum().backward()
+            bare.step()
+        training = x.detach().clone()
+        bare.eval()
+        torch.testing.assert_close(path[-1, trial], x.detach(), rtol=1e-9, atol=1e-9)
+        assert not torch.allclose(training, x.detach(), rtol=1e-4)
+
+
+def test_settings_may_differ_between_trials_also_within_a_pair() -> None:
+    settings = {"lr": column(0.01, 0.03), "betas": [column(0.8, 0.9), 0.99]}
+    path = Loop(NETWORK, FromTorch.from_settings("torch.optim.NAdam", settings), [1, 1]).run(20)
+    for trial, (lr, beta) in enumerate([(0.01, 0.8), (0.03, 0.9)]):
+        bare = torch_path(NETWORK, torch.optim.NAdam, 1, 20, lr=lr, betas=(beta, 0.99))
+        torch.testing.assert_close(path[:, trial], bare, rtol=1e-12, atol=1e-12)
+
+
+def test_a_whole_number_may_differ_between_trials() -> None:
+    rule = FromTorch.from_settings(torch.optim.LBFGS, {"history_size": column(2, 7), "max_iter": 5})
+    state = rule.init(NETWORK.start([0, 1]), NETWORK.layout)
+    assert [o.param_groups[0]["history_size"] for o in state.optimizers] == [2, 7]
+    assert all(isinstance(o.param_groups[0]["history_size"], int) for o in state.optimizers)
+
+
+def test_a_schedule_multiplies_the_rate_of_every_group() -> None:
+    schedule = Cosine(warmup=0.2)
+    path = Loop(NETWORK, FromTorch(cls=torch.optim.SGD, settings={"lr": 0.1}), [2, 3], schedule=schedule, steps=30).run(
+        30
+    )
+    x, stream = NETWORK.start([2]), NETWORK.stream([2])
+    for step in range(30):
+        x = x - 0.1 * schedule.factor(step, 30, ()) * NETWORK.loss_and_grad(x, stream.at(step))[1]
+        torch.testing.assert_close(path[step, 0], x[0], rtol=1e-12, atol=1e-12)
+
+
+def test_evaluations_of_closures_are_counted_for_their_own_trial() -> None:
+    calls = [0, 0]
+
+    class Greedy(torch.optim.SGD):
+        """Calls its closure once more than its rate has tenths."""
+
+        def step(self, closure: Any) -> None:  # pyright: ignore
+            times = 1 + round(10 * self.param_groups[0]["lr"])
+            calls[times > 2] += times
+            for _ in range(times):
+                closure()
+
+    run = Loop(Rosenbrock(), FromTorch(cls=Greedy, settings={"lr": column(0.1, 0.4)}), [0, 1])
+    run.run(3)
+    assert calls == [6, 15]
+    assert run.oracle.evaluations().tolist() == [6, 15]
+
+
+def test_a_closure_called_away_from_the_batch_is_answered_there() -> None:
+    seen: list[float] = []
+
+    class Ahead(torch.optim.SGD):
+        """Asks for the gradient at twice the point."""
+
+        @torch.no_grad()
+        def step(self, closure: Any) -> None:  # pyright: ignore
+            (p,) = self.param_groups[0]["params"]
+            p.mul_(2)
+            with torch.enable_grad():
+                seen.append(float(closure()))
+            p.div_(2)
+            p.sub_(p.grad, alpha=self.param_groups[0]["lr"])
+
+    problem = Rosenbrock()
+    start = problem.start([4])
+    path = Loop(problem, FromTorch(cls=Ahead, settings={"lr": 1e-4}), [4]).run(1)
+    loss, grad = problem.loss_and_grad(2 * start, None)
+    assert seen[0] == pytest.approx(loss.item(), rel=1e-14)
+    torch.testing.assert_close(path[0], start - 1e-4 * grad, rtol=1e-14, atol=0)
+
+
+def test_parameters_keep_the_shapes_of_their_layers() -> None:
+    state = FromTorch(cls=torch.optim.Adafactor).init(NETWORK.start([0]), NETWORK.layout)
+    assert [tuple(p.shape) for p in state.optimizers[0].param_groups[0]["params"]] == [(3, 2), (3,), (1, 3), (1,)]
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
+def test_a_function_builds_parameter_groups_and_other_parameters_stay() -> None:
+    problem = NETWORK
+    rule = FromTorch(cls=torch.optim.Muon, settings={"lr": 0.02}, params=muon)
+    run = Loop(problem, rule, [0, 1])
+    before = problem.layout.split(run.params)
+    after = problem.layout.split(run.run(3)[-1])
+    for name in problem.layout.names:
+        assert torch.equal(before[name], after[name]) == ("bias" in name)
+
+
+def test_a_file_may_bring_the_class_and_a_params_function(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        textwrap.dedent("""
+        import torch
+
+        def params(module):
+            named = dict(module.named_parameters())
+            return [
+                {"params": [p for name, p in named.items() if name.startswith("layer1.")], "lr": 0.0},
+                {"params": list(module.layer2.parameters())},
+            ]
+
+        class Mine(torch.optim.SGD):
+            pass
+        """)
+    )
+    run = Loop(NETWORK, FromTorch.from_settings(f"{file}:Mine", {"lr": "5e-2"}), [0, 1])
+    before, after = NETWORK.layout.split(run.params), NETWORK.layout.split(run.run(2)[-1])
+    for name in NETWORK.layout.names:
+        assert torch.equal(before[name], after[name]) == name.startswith("layer1.")
+    explicit = FromTorch.from_settings("torch.optim.SGD", {"lr": 0.05, "params": f"{file}:params"})
+    assert torch.equal(Loop(NETWORK, explicit, [0, 1]).run(2)[-1], run.params)
+
+
+def test_a_trial_whose_step_raises_after_it_diverged_ends_alone() -> None:
+    class Strict(torch.optim.SGD):
+        """Refuses a gradient that is not finite."""
+
+        def step(self, closure: Any = None) -> None:  # pyright: ignore
+            if not self.param_groups[0]["params"][0].grad.isfinite().all():
+                raise RuntimeError("not finite")
+            super().step()
+
+    run = Loop(Rosenbrock(), FromTorch(cls=Strict, settings={"lr": column(1e-3, 1.0, 1e-3)}), [0, 1, 2])
+    run.run(30)
+    assert run.params.isfinite().all(dim=1).tolist() == [True, False, True]
+
+
+def test_an_error_in_a_healthy_trial_names_class_and_trial() -> None:
+    class Broken(torch.optim.SGD):
+        """Raises in every step."""
+
+        def step(self, closure: Any = None) -> None:
+            raise ZeroDivisionError("oh")
+
+    with pytest.raises(RuntimeError, match=r"Broken\.step failed in trial 0: oh"):
+        Loop(Rosenbrock(), FromTorch(cls=Broken), [0, 1]).run(1)
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "message"),
+    [
+        ("torch.optim.NAdam", {"beta": (0.8, 0.9)}, r"NAdam has no setting 'beta'; did you mean 'betas'"),
+        ("torch.optim.NAdam", {"lr": -1.0}, r"NAdam refuses its settings: .*-1"),
+        ("torch.optim.NAdam", {"lr": column(0.1, -2.0)}, r"NAdam refuses its settings: .*-2"),
+        ("torch.optim.NAdam", {"lr": "fast"}, r"NAdam refuses its settings"),
+        ("torch.optim.Nadam", {}, r"has no 'Nadam'; did you mean .*'NAdam'"),
+        ("torch.nn.Linear", {}, r"torch.nn.Linear is no subclass of torch.optim.Optimizer"),
+        ("no_such_package.Thing", {}, r"there is no package 'no_such_package'"),
+    ],
+)
+def test_bad_input_gives_one_clear_line(cls: str, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        FromTorch.from_settings(cls, settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_of_a_configuration_become_what_the_class_means() -> None:
+    settings = {"lr": "1e-3", "betas": [0.8, 0.99], "foreach": False}
+    state = FromTorch.from_settings("torch.optim.NAdam", settings).init(NETWORK.start([0]), NETWORK.layout)
+    group = state.optimizers[0].param_groups[0]
+    assert (group["lr"], group["betas"], group["foreach"]) == (1e-3, (0.8, 0.99), False)
+
+
+def test_defaults_are_those_of_the_constructor() -> None:
+    assert defaults(torch.optim.NAdam)["betas"] == (0.9, 0.999)
+    assert "params" not in defaults(torch.optim.NAdam)
+    assert FromTorch(cls=torch.optim.NAdam).lr == 2e-3
+
+
+def test_state_holds_the_tensors_of_the_class_and_no_workspace() -> None:
+    run = Loop(NETWORK, FromTorch(cls=torch.optim.Adam), [0, 1])
+    run.run(2)
+    sizes = [
+        sum(t.numel() for entry in optimizer.state.values() for key, t in entry.items() if key != "step")
+        for optimizer in run.state.optimizers
+    ]
+    assert sizes == [2 * NETWORK.layout.n] * 2

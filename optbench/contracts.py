@@ -134,6 +134,8 @@ def _metrics(problem: Problem) -> None:
     found = problem.evaluate(problem.start(SEEDS), 0)
     for name in ("objective", problem.judged_by):
         _demand(name in found, f"evaluate() lacks {name!r}; it gives {', '.join(found)}")
+    same = torch.equal(problem.objective(problem.start(SEEDS), 0), found["objective"])
+    _demand(same, "objective() differs from evaluate()['objective']")
     for name, value in found.items():
         _demand(tuple(value.shape) == (len(SEEDS),), f"evaluate()[{name!r}] has shape {tuple(value.shape)}, not [trials]")
         _demand(not value.requires_grad, f"evaluate()[{name!r}] carries a graph; compute it under torch.no_grad()")

@@ -169,10 +169,14 @@ class Problem(abc.ABC):
         """Roughly the bytes that one trial needs while a step is computed, beside its parameters and state."""
         return 8 * self.layout.n * self.kind["dtype"].itemsize
 
+    def objective(self, params: Params, step: int) -> Loss:
+        """The noise-free objective alone, without gradient, off the training clock."""
+        with torch.no_grad():
+            return self.loss(params, None)
+
     def evaluate(self, params: Params, step: int) -> dict[str, Loss]:
         """The noise-free "objective" and further metrics of the trials, without gradient, off the training clock."""
-        with torch.no_grad():
-            return {"objective": self.loss(params, None)}
+        return {"objective": self.objective(params, step)}
 
     def test(self, params: Params) -> dict[str, Loss]:
         """Metrics on the test split, read once at the end of an evaluation run; most problems have none."""

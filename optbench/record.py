@@ -6,7 +6,7 @@ through when it is full.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import torch
@@ -51,6 +51,12 @@ class Recording:
     steps: np.ndarray
     curves: dict[str, np.ndarray] = field(default_factory=dict)
     """loss, objective, evaluations and metrics (and x, y): [recorded steps, trials]."""
+
+    def rows(self, trials: np.ndarray, curves: bool) -> Recording:
+        """The same of these trials, with or without their curves."""
+        kept = {f.name: getattr(self, f.name)[..., trials] for f in fields(self) if f.type == "np.ndarray" and f.name != "steps"}
+        final = {name: value[trials] for name, value in self.final.items()}
+        return replace(self, **kept, final=final, curves={n: v[:, trials] for n, v in self.curves.items()} if curves else {})
 
 
 class Recorder:

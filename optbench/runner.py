@@ -98,7 +98,7 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, until: float | No
     recorder = Recorder(problem, count, steps, curves)
     timed_out = False
     clocks.switch("evaluate")
-    recorder.begin(problem.evaluate(trials.params, 0)["objective"])
+    recorder.begin(problem.objective(trials.params, 0))
     clocks.switch("train")
     step = 0
     state_size = 0
@@ -106,7 +106,8 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, until: float | No
         params, made = trials.params, trials.oracle.evaluations()
         if step in recorder.grid:
             with clocks.pause_for("evaluate"):
-                recorder.metrics(step, problem.evaluate(params, step), made)
+                values = problem.evaluate(params, step) if curves else {"objective": problem.objective(params, step)}
+                recorder.metrics(step, values, made)
         recorder.path(step, params)
         loss = trials.step(step)
         objective = None
@@ -114,7 +115,7 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, until: float | No
             objective = trials.objective_seen(params)
             if objective is None:
                 with clocks.pause_for("evaluate"):
-                    objective = problem.evaluate(params, step)["objective"]
+                    objective = problem.objective(params, step)
         recorder.add(loss, objective, made)
         if step == 0:
             state_size = state_bytes(trials.state) // count

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .errors import UsageError, near
+from .execute import execute
 from .executors import EXECUTORS
 from .plan import Plan
 from .provenance import provenance
-from .runs import Run, execute, failed
+from .rows import failed_tables
+from .runs import Run
 from .store import Store
 from .tables import Tables
 
@@ -101,7 +103,7 @@ def _do(left: list[Run], executor: Any, keep: Callable[[Run, Tables], None]) -> 
         try:
             tables = future.result()
         except BrokenProcessPool:
-            tables = failed(run, "error", "its worker process died each time it was tried (killed, or out of memory?)")
+            tables = failed_tables(run, "error", "its worker process died each time it was tried (killed, or out of memory?)")
         keep(run, tables)
 
 

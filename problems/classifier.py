@@ -83,6 +83,9 @@ class Classifier(Problem):
                 accuracies.append((logits.argmax(dim=2) == y).to(logits.dtype).mean(dim=1))
         return torch.cat(losses)[: len(params)], torch.cat(accuracies)[: len(params)]
 
+    def objective(self, params: Params, step: int) -> Loss:
+        return self.measure(params, self.splits.train)[0]
+
     def evaluate(self, params: Params, step: int) -> dict[str, Loss]:
         objective, train_accuracy = self.measure(params, self.splits.train)
         validation_loss, validation_accuracy = self.measure(params, self.splits.validation)

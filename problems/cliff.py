@@ -57,8 +57,7 @@ class Cliff(Problem):
         w, b = params.unbind(dim=1)
         u, s = w + 0.5 * b, 0.1
         r2 = (self.steepness * u.clamp(min=0)) ** 2
-        wall = self.height * (1 - 1 / (1 + r2))  # r²/(1 + r²) would be inf/inf far up
-        return (u**2 + s**2).sqrt() - s + 0.05 * b**2 + wall
+        return (u**2 + s**2).sqrt() - s + 0.05 * b**2 + self.height * r2 / (1 + r2)
 
     def minimum(self) -> float:
         return 0.0

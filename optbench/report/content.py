@@ -21,6 +21,8 @@ from .figures.figure import Figure
 from .figures.names import stems
 from .figures.sensitivity import rates_of
 from .numbers import grouped, plural, seconds, word
+from .optimizer_table import optimizer_frame, optimizer_table
+from .runtime_table import runtime_table
 from .standing import Standing, standing
 
 
@@ -112,12 +114,12 @@ def compose(results: Results, title: str | None = None, source: str = "") -> Con
     summary = summarise(match)
     place = standing(match, summary)
     usable = _usable_decades(match, summary)
-    optimizers = tables.optimizer_frame(match, summary, place.mean, usable)
+    optimizers = optimizer_frame(match, summary, place.mean, usable)
     figures = draw_all(match, summary)
     roles = tuple(r for r in ("tuned", "default") if any(f.role == r for f in figures))
     first = {problem: summary[summary["problem"] == problem].iloc[0] for problem in match.problems}
     stem = stems(match.problems)
-    runtimes = {p: tables.runtime_table(match, summary, p, place.order, stem[p]) for p in match.problems}
+    runtimes = {p: runtime_table(match, summary, p, place.order, stem[p]) for p in match.problems}
     return Content(
         title=title or _title(match),
         source=source,
@@ -136,7 +138,7 @@ def compose(results: Results, title: str | None = None, source: str = "") -> Con
         figures=figures,
         heat=tables.heat_table(match, summary, place.order),
         runtimes=runtimes,
-        optimizers=tables.optimizer_table(optimizers, place.order),
+        optimizers=optimizer_table(optimizers, place.order),
         summary_table=tables.summary_table(match, summary, place.order),
         failed_runs=_failed_runs(results),
         provenance=_provenance(results),
@@ -153,9 +155,9 @@ def _title(match: Contest) -> str:
 def _meta(results: Results, match: Contest, summary: pd.DataFrame) -> str:
     """Counts, date and device in one line."""
     runs, trials = results.runs, results.trials
-    settings = trials.loc[trials["role"] == "tuning"].groupby("run_id")["setting"].nunique()
+    settings = trials.loc[trials["role"] == "tuning"].groupby("run_id", observed=True)["setting"].nunique()
     seeds = {
-        role: trials.loc[trials["role"] == role].groupby("run_id")["seed"].nunique()
+        role: trials.loc[trials["role"] == role].groupby("run_id", observed=True)["seed"].nunique()
         for role in ("tuning", "tuned", "default")
     }
     evaluation = max(int(seeds[role].max()) if len(seeds[role]) else 0 for role in ("tuned", "default"))

@@ -15,7 +15,7 @@ NOBODY = '<div class="none auto">no optimizer shown</div>'
 
 
 def attributes(pairs: Mapping[str, str | bool]) -> str:
-    """Attributes of an element, each with a leading space; an empty or False one is left out, a True one has no value."""
+    """Attributes of an element, each with a leading space; empty or False: left out; True: without value."""
     words = (f" {key}" if value is True else f' {key}="{escape(str(value))}"' for key, value in pairs.items() if value)
     return "".join(words)
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..store import load
+from ..errors import UsageError
+from ..store import Results as Stored
 from .content import Results
 
 
@@ -30,17 +31,10 @@ def load_all(folders: Sequence[Path]) -> Results:
     Raises:
         UsageError: no folder was named, one is no results folder, or they hold no finished run.
     """
-    from ..checks import UsageError  # brings torch along, which a report that succeeds does not need
-
     if not folders:
         raise UsageError("which results? name at least one folder: optbench report results/quick")
-    found = [load(folder) for folder in folders]
-    joined = found[0] if len(found) == 1 else join(found)
-    if joined.runs.empty:
-        raise UsageError(
-            f"{', '.join(map(str, folders))}: no run has finished there; repeat the `optbench run` command to resume it"
-        )
-    return joined
+    found = [Stored(folder) for folder in folders]
+    return found[0] if len(found) == 1 else join(found)
 
 
 def join(parts: Sequence[Results]) -> Joined:

@@ -480,8 +480,8 @@ function hover(event) {
   return undefined;
 }
 function valueText(figure, value) {
-  if (figure.classList.contains("fig-ecdf")) return `${number(value)} %`;
-  if (figure.classList.contains("fig-profile")) return data.problems.length > 6 ? `${number(value)} %` : number(Math.round(value * 10) / 10);
+  if (figure.classList.contains("fig-ecdf")) return `${number(Math.round(1000 * value) / 10)} %`;
+  if (figure.classList.contains("fig-profile")) return `${Math.round(value)} of ${data.problems.length}`;
   return number(value);
 }
 function abscissa(figure, value) {
@@ -661,24 +661,23 @@ function drawProfiles(who) {
     if (variant.dataset.whenCost && variant.dataset.whenCost !== state.cost) continue;
     original(svg);
     restore(svg);
-    if (hidden.size === 0 || total === 0) continue;
-    const axes = axesOf(svg)[0], bottom = axes.top + axes.height, right = axes.left + axes.width;
-    const perCent = axes.y.value(axes.top) > 50, taken = new Map();
+    if (hidden.size === 0 || total === 0 || !$("g.line", svg)) continue;
+    const [axes] = axesOf(svg), level = (count) => axes.y.at((count * data.problems.length) / total);
+    const taken = new Map();
     for (const i of who) {
       const path = $(`g.line[data-o="${i}"] path`, svg);
       if (!path) continue;
       const ratios = problems.map((p, n) => cost(p, i) / best[n]).filter((r) => r < Infinity).sort((a, b) => a - b);
-      const level = (count) => axes.y.at(perCent ? (100 * count) / total : count);
       let count = ratios.filter((r) => r <= 1).length;
       const corners = [[axes.left, level(count)]];
       for (const r of ratios.filter((value) => value > 1)) {
         count += 1;
         corners.push([axes.x.at(r), level(count - 1)], [axes.x.at(r), level(count)]);
       }
-      corners.push([right, level(count)]);
+      corners.push([axes.right, level(count)]);
       const shift = 0.9 * (taken.get(count) || 0);
       taken.set(count, (taken.get(count) || 0) + 1);
-      path.setAttribute("d", "M" + corners.map(([px, py]) => `${Math.min(px, right).toFixed(1)} ${Math.min(py - shift, bottom).toFixed(1)}`).join("L"));
+      path.setAttribute("d", "M" + corners.map(([px, py]) => `${Math.min(px, axes.right).toFixed(1)} ${(py - shift).toFixed(1)}`).join("L"));
       const label = $(`g.label[data-o="${i}"]`, svg);
       if (label) label.dataset.y = level(count) - shift;
     }

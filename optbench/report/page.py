@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
+from typing import Any
 
 from .content import Content, Place
 from .html import NOBODY, data_table, head, heat, rich, swatch, tag
@@ -125,10 +126,11 @@ def _rail(content: Content, sections: Sequence[str]) -> str:
 
 
 def _switch(name: str, heading: str, options: Iterable[str], chosen: str) -> str:
-    inputs = "".join(
-        f'<label><input type="radio" name="{name}" value="{value}"{" checked" if value == chosen else ""}>{value}</label>'
-        for value in options
-    )
+    def radio(value: str) -> str:
+        checked = " checked" if value == chosen else ""
+        return tag("label", f'<input type="radio" name="{name}" value="{value}"{checked}>{value}')
+
+    inputs = "".join(map(radio, options))
     group = tag("div", inputs, class_="seg", role="radiogroup", aria_labelledby=f"switch-{name}")
     return f'<div><h2 id="switch-{name}">{heading}</h2>{group}</div>'
 
@@ -231,7 +233,7 @@ def _data(content: Content) -> str:
     problems = []
     for problem in match.problems:
         rows = [by_pair.get((problem, c.index)) for c in match.contestants]
-        entry = {"name": problem, "id": content.ids[problem]}
+        entry: dict[str, Any] = {"name": problem, "id": content.ids[problem]}
         for cost in COSTS:
             entry[cost] = [-1 if row is None else _finite(row[f"median_{cost}"]) for row in rows]
         for key in ("seeds", "successes", "diverged"):

@@ -61,8 +61,11 @@ def lead(match: Contest, summary: pd.DataFrame, standing: Standing) -> Text:
         only = sum(bool(who) for who in solved.values())
         return [Name(0, labels[0]), f" alone was run; it solves {_of(only, total)}. A rank needs two optimizers."]
     if len(nobody) == total:
-        return [f"Nobody solves {'the problem' if total == 1 else 'any of the ' + word(total) + ' problems'}: no median seed "
-                "reaches a target within its budget. The curves below say how far each one came."]  # fmt: skip
+        what = "the problem" if total == 1 else f"any of the {word(total)} problems"
+        return [
+            f"Nobody solves {what}: no median seed reaches a target within its budget. The curves below say how far "
+            "each one came."
+        ]
     first = standing.leaders
     best = standing.mean[first[0]]
     counts = [sum(i in who for who in solved.values()) for i in first]
@@ -174,14 +177,17 @@ def _how_sure(match: Contest, standing: Standing) -> Text:
         return ["One optimizer: there is nothing to compare it with."]
     if n < standing.fewest:
         return [
-            f"{plural(n, 'problem')}: too few for a test (it takes {standing.fewest}). The ranks describe these problems and no others."
+            f"{plural(n, 'problem')}: too few for a test (it takes {standing.fewest}). "
+            "The ranks describe these problems and no others."
         ]
     if k == 2:
         return [
-            f"{plural(n, 'problem')}. Friedman's test needs three optimizers; two are best compared problem by problem, below."
+            f"{plural(n, 'problem')}. Friedman's test needs three optimizers; "
+            "two are best compared problem by problem, below."
         ]
     apart = [(i, j) for a, i in enumerate(standing.order) for j in standing.order[a + 1 :] if standing.apart(i, j)]
-    text = f"Friedman p {p_value(standing.p)} over {plural(n, 'problem')}; two mean ranks must differ by {fixed(standing.cd, 2)} to count. "
+    test = f"Friedman p {p_value(standing.p)} over {plural(n, 'problem')}"
+    text = f"{test}; two mean ranks must differ by {fixed(standing.cd, 2)} to count. "
     if apart and standing.p < standing.alpha:
         return [text + f"{grouped(len(apart))} of {grouped(k * (k - 1) // 2)} pairs do."]
     if standing.p < standing.alpha:
@@ -218,7 +224,8 @@ def _price(match: Contest, optimizers: pd.DataFrame) -> Text:
     else:
         text = [
             "A step of ", Name(int(dear["index"]), dear["contestant"]),
-            f" costs {ratio(dear['step_ratio'] / cheap['step_ratio'])} a step of ", Name(int(cheap["index"]), cheap["contestant"]),
+            f" costs {ratio(dear['step_ratio'] / cheap['step_ratio'])} a step of ",
+            Name(int(cheap["index"]), cheap["contestant"]),
             f"; its state is {number(dear['state_bytes_per_parameter'])} bytes a parameter.",
         ]  # fmt: skip
     usable = optimizers[np.isfinite(optimizers["usable_decades"])]
@@ -244,7 +251,8 @@ def verdict(match: Contest, summary: pd.DataFrame, problem: str) -> tuple[Text, 
             return [f"Nobody solves it: no seed of any optimizer reaches {target}."], True
         count, seeds = int(some["successes"].sum()), int(part["seeds"].sum())
         return [
-            f"Nobody solves it: {plural(count, 'seed')} of {seeds} reach{'es' if count == 1 else ''} {target}, the median seed of no optimizer does."
+            f"Nobody solves it: {plural(count, 'seed')} of {seeds} reach{'es' if count == 1 else ''} {target}, "
+            "the median seed of no optimizer does."
         ], True
     best = part.set_index("index")["median_steps"]
     first = [i for i in who if best[i] == best[who[0]]]

@@ -71,9 +71,9 @@ def made_up(
             runs.append({
                 **ids, "config_id": run_id, "config": json.dumps({"problem": {"name": problem}}),
                 "about": json.dumps(_about(problem, optimizer, two, targets)),
-                "status": "error" if error else "ok", "error": error, "n": 2 if two else 10, "steps": BUDGET, "target": TARGET,
-                "minimum": 0.0 if problem != "mlp" else np.nan, "dtype": "float64", "device": "cpu", "trials_at_once": 9,
-                "sequential": False, "step_seconds": second, "step_seconds_iqr": second / 10, "train_seconds": 0.5,
+                "status": "error" if error else "ok", "error": error, "n": 2 if two else 10, "steps": BUDGET,
+                "target": TARGET, "minimum": 0.0 if problem != "mlp" else np.nan, "dtype": "float64", "device": "cpu",
+                "trials_at_once": 9, "sequential": False, "step_seconds": second, "step_seconds_iqr": second / 10, "train_seconds": 0.5,
                 "evaluate_seconds": 0.1, "record_seconds": 0.01, "state_bytes": 16, "peak_bytes": np.nan,
                 "peak_reserved_bytes": np.nan, "finished": 1_763_600_000.0, "host": "h",
             })  # fmt: skip
@@ -86,7 +86,9 @@ def made_up(
                 dead = (problem, optimizer) in diverged
                 slow = 1 if setting == 1 or not tuned else 3
                 rate = median * slow + seed % 1_000_000 - 1 if math.isfinite(median) else NEVER
-                reached = {t: math.ceil(math.log10(START / t) / 3 * rate) if math.isfinite(rate) else NEVER for t in targets}
+                reached = {
+                    t: math.ceil(math.log10(START / t) / 3 * rate) if math.isfinite(rate) else NEVER for t in targets
+                }
                 reached = {t: float(s) if s <= BUDGET and not dead else NEVER for t, s in reached.items()}
                 final = NEVER if dead else START * 10 ** (-3 * BUDGET / rate)
                 trials.append({
@@ -96,7 +98,10 @@ def made_up(
                     "steps_to_target": reached[TARGET], "evaluations_to_target": reached[TARGET], "evaluations": BUDGET,
                     "step_seconds": second, "state_bytes": 16, "peak_bytes": np.nan,
                 })  # fmt: skip
-                hits += [{"run_id": run_id, "trial": number, "target": t, "step": s, "evaluations": s} for t, s in reached.items()]
+                hits += [
+                    {"run_id": run_id, "trial": number, "target": t, "step": s, "evaluations": s}
+                    for t, s in reached.items()
+                ]
                 if role == "tuning":
                     continue
                 for step in [0, *steps_seen.tolist()]:
@@ -120,16 +125,22 @@ def _about(problem: str, optimizer: str, two: bool, targets: list[float]) -> dic
     grid = np.linspace(-2, 2, 12)
     about: dict[str, Any] = {
         "label": problem, "name": problem.split("(")[0], "family": "learning" if problem == "mlp" else "landscape",
-        "formula": "f(x) = Σᵢ xᵢ² & <more>", "summary": "A problem made up for a test.", "source": "none", "n": 2 if two else 10,
+        "formula": "f(x) = Σᵢ xᵢ² & <more>", "summary": "A problem made up for a test.", "source": "none",
+        "n": 2 if two else 10,
         "minimum": None if problem == "mlp" else 0.0, "minimiser": [1.0, 0.5] if two else None, "target": TARGET,
         "targets": targets, "budget": BUDGET, "judged_by": "objective", "metrics": [],
     }  # fmt: skip
     if two:
-        about["contours"] = {"x": grid.tolist(), "y": grid.tolist(), "z": (grid[:, None] ** 2 + grid[None, :] ** 2).tolist()}
+        about["contours"] = {
+            "x": grid.tolist(),
+            "y": grid.tolist(),
+            "z": (grid[:, None] ** 2 + grid[None, :] ** 2).tolist(),
+        }
     return {
         "problem": about,
         "optimizer": {
-            "label": optimizer, "name": optimizer, "family": FAMILIES.get(optimizer, "third party"), "summary": "A rule.",
+            "label": optimizer, "name": optimizer, "family": FAMILIES.get(optimizer, "third party"),
+            "summary": "A rule.",
             "formula": "x ← x − lr g", "source": "none", "defaults": {"lr": 0.01},
             "search": {"lr": {"log_uniform": [0.01, 1.0]}}, "sequential": False,
         },
@@ -161,8 +172,9 @@ class Browser:
     """A headless Chromium, spoken to over a pipe in the DevTools protocol."""
 
     FLAGS = (
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-prefers-reduced-motion", "--remote-debugging-pipe",
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
+        "--force-prefers-reduced-motion", "--remote-debugging-pipe",
     )  # fmt: skip
 
     def __init__(self, program: str, profile: Path):
@@ -172,7 +184,8 @@ class Browser:
         line = f'exec "$0" "$@" 3<&{to_read} 4>&{to_write}'
         self._process = subprocess.Popen(
             ["sh", "-c", line, program, *self.FLAGS, f"--user-data-dir={profile}", "about:blank"],
-            pass_fds=(to_read, to_write), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            pass_fds=(to_read, to_write),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(to_read)
         os.close(to_write)
@@ -242,7 +255,9 @@ class Browser:
         wrong = []
         for event in self.events:
             method, params = event.get("method"), event.get("params", {})
-            if method == "Runtime.exceptionThrown" or (method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert")):
+            if method == "Runtime.exceptionThrown" or (
+                method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert")
+            ):
                 wrong.append(params)
             if method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
                 wrong.append(params["entry"])
@@ -251,7 +266,11 @@ class Browser:
     def requests(self) -> list[str]:
         """Addresses the page has asked for, itself and data: addresses apart."""
         sent = [e["params"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
-        return [p["request"]["url"] for p in sent if p.get("type") != "Document" and not p["request"]["url"].startswith("data:")]
+        return [
+            p["request"]["url"]
+            for p in sent
+            if p.get("type") != "Document" and not p["request"]["url"].startswith("data:")
+        ]
 
     def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
@@ -274,7 +293,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         if os.environ.get("CI"):
-            pytest.fail("CI must test the page in a real browser, but finds neither chromium, chromium-browser nor google-chrome")
+            pytest.fail(
+                "CI must test the page in a real browser; there is no chromium, chromium-browser or google-chrome"
+            )
         pytest.skip("no chromium, chromium-browser or google-chrome on this machine")
     browser = Browser(program, tmp_path_factory.mktemp("profile"))
     yield browser

@@ -212,8 +212,16 @@ def tick_text(value: float) -> str:
 
 
 def short(name: str, most: int = 14) -> str:
-    """A name that fits beside a line."""
-    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
+    """A name that fits beside a line: the middle of a long one is left out, since ends tell names apart."""
+    head = most // 2
+    return name if len(name) <= most else f"{name[:head]}…{name[head + 1 - most :]}"
+
+
+def sentence(words: str, width: float, theme: Theme) -> Drawing:
+    """What stands in place of a figure that has nothing to show."""
+    sheet = Sheet(width, 60, theme)
+    sheet.text(4, 34, words, theme.muted, SIZES["name"], gid="class|nothing")
+    return sheet.drawing
 
 
 def thinned(length: int, most: int) -> np.ndarray:

@@ -104,7 +104,7 @@ def _frame(match: Contest, problem: str, lines: Sequence[Series], reference: flo
         bottom = max(smallest / 2, top * 1e-6)
     bottom = 10.0 ** np.floor(np.log10(bottom) + 1e-9) if top / bottom > 30 else bottom
     return Frame(
-        max(float(bottom), FLOOR), max(top, 10 * float(bottom)), target, np.isfinite(run["minimum"]), reference
+        max(float(bottom), FLOOR), max(top, 100 * float(bottom), 100 * FLOOR), target, np.isfinite(run["minimum"]), reference
     )
 
 
@@ -142,7 +142,8 @@ def _draw(
     sheet = Sheet(HALF, HEIGHT, theme)
     ends = [x[x > 0] for s in lines if (x := s.costs[cost]).size and x[-1] > 0]
     low = 1.0 if cost != "seconds" else min((float(x[0]) for x in ends), default=1e-3)
-    high = max(max((float(x[-1]) for x in ends), default=0.0), 2 * low)
+    whole = [s.budget[cost] for s in lines if np.isfinite(s.budget[cost])]
+    high = max([*(float(x[-1]) for x in ends), *whole, 2 * low])
     panel = Panel(sheet, (48, 32, HALF - 48 - MARGIN, HEIGHT - 32 - 50), (low, high), (frame.low, frame.high))
     if cost == "seconds":
         panel.log_ticks("x", most=4, label=numbers.seconds)
@@ -181,7 +182,7 @@ def _curve(panel: Panel, s: Series, frame: Frame, name: str, strong: bool, cost:
         place = panel.x(np.maximum(position, panel.xlim[0])), panel.y(gap)
         panel.sheet.marks(*place, "X", 6, color, gid=f"dead|o{s.index}", zorder=4)
     words = name + (f" ✕{len(s.died)}/{s.seeds}" if len(s.died) else "")
-    if not finite.size or finite[-1] < len(x) - 1:
+    if s.ended or not finite.size:
         return EndLabel(s.index, words, None, -1 + s.index / 1000)
     if median[-1] < frame.low:
         inside = np.flatnonzero(median >= frame.low)

@@ -14,8 +14,8 @@ from ...statistics.contest import Cell, Contest
 from ...statistics.runtime import ecdf as distribution
 from .. import numbers
 from ..svg import page_svg
-from ..theme import PAGE, SIZES, Theme, dash
-from .canvas import HALF, MARGIN, Panel, Sheet, short, styled, thinned
+from ..theme import PAGE, Theme, dash
+from .canvas import HALF, MARGIN, Panel, Sheet, sentence, short, styled, thinned
 from .figure import COSTS, Figure
 from .labels import EndLabel, end_labels
 
@@ -101,11 +101,10 @@ def ecdfs(match: Contest, focus: frozenset[int]) -> list[Figure]:
 def _draw(
     lines: Sequence[Steps], longest: float, cost: str, labels: Sequence[str], focus: frozenset[int], theme: Theme
 ) -> matplotlib.figure.Figure:
-    sheet = Sheet(HALF, HEIGHT, theme)
     first = [float(s.at[s.at > 0][0]) for s in lines if (s.at > 0).any()]
     if not first:
-        sheet.text(4, 40, "Nobody reached a target: there is no distribution.", theme.muted, SIZES["name"])
-        return sheet.drawing
+        return sentence("Nobody reached a target: there is no distribution.", HALF, theme)
+    sheet = Sheet(HALF, HEIGHT, theme)
     low = min(first) / 1.5 if cost == "seconds" else 1.0
     panel = Panel(sheet, (48, 32, HALF - 48 - MARGIN, HEIGHT - 32 - 50), (low, max(longest, 2 * low)), (0, 1), log="x")
     if cost == "seconds":

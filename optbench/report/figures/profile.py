@@ -15,8 +15,8 @@ from ...statistics.profiles import profile as profile_at
 from ...statistics.profiles import ratios
 from .. import numbers
 from ..svg import page_svg
-from ..theme import PAGE, SIZES, Theme, dash
-from .canvas import HALF, MARGIN, Panel, Sheet, short, styled
+from ..theme import PAGE, Theme, dash
+from .canvas import HALF, MARGIN, Panel, Sheet, sentence, short, styled
 from .figure import COSTS, Figure
 from .labels import EndLabel, end_labels
 from .ranking import cost_table
@@ -58,11 +58,10 @@ def profiles(match: Contest, summary: pd.DataFrame, focus: frozenset[int]) -> li
 
 @styled
 def _draw(r: np.ndarray, labels: Sequence[str], focus: frozenset[int], theme: Theme) -> matplotlib.figure.Figure:
-    sheet = Sheet(HALF, HEIGHT, theme)
     finite = r[np.isfinite(r)]
     if not finite.size:
-        sheet.text(4, 40, "Nobody reached a target: there is no profile.", theme.muted, SIZES["name"])
-        return sheet.drawing
+        return sentence("Nobody reached a target: there is no profile.", HALF, theme)
+    sheet = Sheet(HALF, HEIGHT, theme)
     n = len(r)
     high = min(2.0 ** max(1, math.ceil(math.log2(float(finite.max())) + 1e-9)), LARGEST)
     panel = Panel(sheet, (48, 32, HALF - 48 - MARGIN, HEIGHT - 32 - 50), (1, high), (0, n), log="x")

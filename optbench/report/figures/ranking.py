@@ -15,7 +15,7 @@ from ...statistics.ranks import cliques, friedman, nemenyi, ranks
 from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, SIZES, Theme
-from .canvas import FULL, Panel, Sheet, short, styled
+from .canvas import FULL, Panel, Sheet, sentence, short, styled
 from .figure import COSTS, Figure
 
 ALPHA = 0.05
@@ -152,11 +152,10 @@ def _caption(found: Ranking, labels: Sequence[str], cost: str, problems: int) ->
 @styled
 def _draw(found: Ranking, labels: Sequence[str], theme: Theme) -> matplotlib.figure.Figure:
     k = len(labels)
+    if not found.solved or k < 2:
+        return sentence(_title(found, labels) + ".", FULL, theme)
     step = 30 if k <= 14 else 19
     sheet = Sheet(FULL, 44 + step * k + 24, theme)
-    if not found.solved or k < 2:
-        sheet.text(4, 40, _title(found, labels) + ".", theme.muted, SIZES["name"])
-        return sheet.drawing
     panel = Panel(sheet, (137, 44, 714, step * k), (1, k), (0, k), log="", spine=False)
     every = max(1, -(-k // 12))
     panel.ticks("x", range(1, k + 1, every), lambda rank: str(int(rank)), above=True)

@@ -21,6 +21,7 @@ class Series:
         index: of the contestant.
         costs: steps, evaluations and seconds at the recorded steps, median over the seeds.
         median, q1, q3: gap between objective and reference, ∞ where too many seeds had failed.
+        budget: cost of a whole run, by the same names.
         seeds: evaluation trials.
         died: position on `costs` and gap at which each failed seed was last seen; [seeds that failed, 2].
     """
@@ -30,8 +31,15 @@ class Series:
     median: Float[np.ndarray, "points"]
     q1: Float[np.ndarray, "points"]
     q3: Float[np.ndarray, "points"]
+    budget: Mapping[str, float]
     seeds: int
     died: Float[np.ndarray, "failed 2"]
+
+    @property
+    def ended(self) -> bool:
+        """True where the median is not finite up to the last step: no line, or one that ends early."""
+        steps = self.costs["steps"]
+        return not steps.size or steps[-1] < self.budget["steps"] or not np.isfinite(self.median[-1])
 
 
 _EMPTY = np.empty(0)
@@ -62,7 +70,13 @@ def series(match: Contest, cell: Cell, role: str, reference: float) -> Series | 
         for cost in ("evaluations", "seconds"):
             costs[cost] = np.nanmedian(table(seen[cost], np.nan), axis=1)
     died = _died(trials, seen, costs["steps"], reference)
-    return Series(cell.contestant, costs, middle, low, high, len(trials), died)
+    whole = float(run["steps"])
+    budget = {
+        "steps": whole,
+        "evaluations": float(trials["evaluations"].max()),
+        "seconds": whole * float(run["step_seconds"]),
+    }
+    return Series(cell.contestant, costs, middle, low, high, budget, len(trials), died)
 
 
 def _died(trials: pd.DataFrame, seen: pd.DataFrame, steps: np.ndarray, reference: float) -> np.ndarray:

@@ -1,0 +1,60 @@
+"""Doing a run: its stages, its step time and its memory; what goes wrong is kept as a status."""
+
+from __future__ import annotations
+
+import traceback
+
+import torch
+
+from .errors import UsageError
+from .meter import PeakMemory, step_seconds
+from .rows import failed_tables, run_row, run_tables
+from .runs import Run
+from .stages import Parts, run_stages
+from .tables import Tables
+from .trials import Trials
+
+
+def execute(run: Run) -> Tables:
+    """Tune, evaluate, time. Never raises: a run that stops as a whole leaves rows with its status and message."""
+    torch.set_flush_denormal(True)
+    try:
+        return _execute(run)
+    except UsageError as error:
+        return failed_tables(run, "error", str(error))
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        return failed_tables(run, "out_of_memory", _line(error))
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        message = _line(error) if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: {_line(error)}"
+        return failed_tables(run, "error", f"{message} ({where.name}, {where.filename.rsplit('/', 1)[-1]}:{where.lineno})")
+
+
+def _execute(run: Run) -> Tables:
+    parts = Parts(run.build_problem(), run.build_schedule(), run.build_modifiers())
+    problem = parts.problem
+    with PeakMemory(torch.device(run.device)) as memory:
+        stages, outcomes = run_stages(run, parts)
+    evaluated = stages[-1].settings[0][1]
+
+    def one() -> Trials:
+        optimizer = run.build_optimizer([evaluated], problem)
+        return Trials(problem, optimizer, parts.schedule, parts.modifiers, [0], run.budget)
+
+    seconds, spread = step_seconds(one)
+    row = run_row(run, problem) | {
+        "status": "timeout" if any(o.timed_out for o in outcomes) else "ok",
+        "error": "",
+        "trials_at_once": max(o.trials_at_once for o in outcomes),
+        "step_seconds": seconds,
+        "step_seconds_iqr": spread,
+        **{f"{name}_seconds": sum(o.seconds[name] for o in outcomes) for name in outcomes[0].seconds},
+        "state_bytes": outcomes[-1].state_bytes,
+        "peak_bytes": memory.allocated,
+        "peak_reserved_bytes": memory.reserved,
+    }
+    return run_tables(run, problem, row, stages)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:500] or type(error).__name__

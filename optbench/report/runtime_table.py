@@ -1,0 +1,145 @@
+"""The table of one problem: expected runtimes to a few targets, settings, final values and price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..statistics.contest import Contest
+from ..statistics.runtime import ert
+from .numbers import number, percent, seconds, size
+from .tables import COSTS, Cell, Row, Table, of, setting_cell
+
+MOST_TARGETS = 5
+
+
+def chosen_targets(targets: np.ndarray, headline: float) -> list[float]:
+    """At most five targets from easy to hard, the headline among them, spread evenly over those on either side."""
+    targets = np.unique(np.append(targets, headline))[::-1]
+    if len(targets) <= MOST_TARGETS:
+        return targets.tolist()
+    at = int(np.argmax(targets == headline))
+    before, after = targets[:at], targets[at + 1 :]
+    room = MOST_TARGETS - 1
+    easier = min(len(before), max(room // 2, room - len(after)))
+    harder = min(len(after), room - easier)
+    return [*_evenly(before, easier), headline, *_evenly(after, harder)]
+
+
+def _evenly(values: np.ndarray, count: int) -> list[float]:
+    return values[np.linspace(0, len(values) - 1, count).round().astype(int)].tolist() if count else []
+
+
+def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: list[int], stem: str) -> Table:
+    """Expected runtimes of one problem's contestants to a few targets, with their settings, final values and price."""
+    here = {row["index"]: row for row in summary[summary["problem"] == problem].to_dict("records")}
+    indices = [i for i in order if i in here]
+    first = here[indices[0]]
+    known = np.isfinite(first["minimum"])
+    origin, headline = first["reference"] if known else 0.0, first["target"]
+    hits = {i: match.hits(here[i]["run_id"], here[i]["role"]) for i in indices}
+    all_targets = pd.concat([table["target"] for table in hits.values()]).to_numpy(float)
+    targets = chosen_targets(all_targets, headline)
+    runtimes = {i: {t: _runtime(match, here[i], hits[i], t) for t in targets} for i in indices}
+    least = {t: {c: min(runtimes[i][t][c] for i in indices) for c in COSTS} for t in targets}
+    tests = [
+        name
+        for name in summary.columns
+        if name.startswith("final_test_") and np.isfinite([here[i].get(name, np.nan) for i in indices]).any()
+    ]
+    defaults = any(np.isfinite(here[i]["default_success_rate"]) and here[i]["role"] == "tuned" for i in indices)
+    final_of = "final" if known else "final_loss"
+    rows, frame = [], []
+    for i in indices:
+        row, pair = here[i], match.cells[problem, i]
+        cells = [Cell(match.contestants[i].label, match.contestants[i].label), setting_cell(pair, row["on_border"])]
+        for t in targets:
+            found = runtimes[i][t]
+            count = of(found["successes"], row["seeds"])
+            best = bool(np.isfinite(found["steps"]) and found["steps"] == least[t]["steps"])
+            costs = {c: found[c] for c in COSTS}
+            missing = found["successes"] < row["seeds"]
+            cells.append(Cell(number(found["steps"]), found["steps"], count, missing, best, costs=costs))
+        cells.append(
+            Cell(number(row["median_steps"]), row["median_steps"], costs={c: row[f"median_{c}"] for c in COSTS})
+        )
+        if defaults:
+            cells.append(Cell(number(row["default_median_steps"]), row["default_median_steps"]))
+        spread = f"{number(row[final_of + '_q1'])} … {number(row[final_of + '_q3'])}"
+        cells.append(Cell(number(row[f"{final_of}_median"]), row[f"{final_of}_median"], spread))
+        lost = row["failures"]
+        cells.append(
+            Cell(f"{lost}" if lost else "0", lost, f"✕{row['diverged']}" if row["diverged"] else "", bool(lost))
+        )
+        cells += [
+            Cell(_metric(name, row.get(name, np.nan)), _direction(name) * row.get(name, np.nan)) for name in tests
+        ]
+        cells += [
+            Cell(seconds(row["step_seconds"]), row["step_seconds"]),
+            Cell(size(row["state_bytes"]), row["state_bytes"]),
+        ]
+        rows.append(Row(tuple(cells), index=i))
+        who = {"problem": problem, "contestant": row["contestant"], "setting": row["setting"], "seeds": row["seeds"]}
+        for t in targets:
+            costs = {f"ert_{cost}": runtimes[i][t][cost] for cost in COSTS}
+            frame.append(
+                {**who, "target": t, "headline": t == headline, "successes": runtimes[i][t]["successes"], **costs}
+            )
+    base = "f*" if known else ""
+    names = tuple(("target " if t == headline else "") + number(t - origin) for t in targets)
+    return Table(
+        name=f"{stem}-runtime",
+        title="Expected runtime to targets",
+        caption=(
+            f"Targets are {'distances of the objective from its minimum' if base else 'values of the objective'}, the "
+            "bold one counts as solved. Expected runtime = cost of all seeds, failures at their full budget, over the "
+            "number of seeds that arrive; the small count says how many do; ∞ none. Bold: best. Median: over the "
+            "seeds, ∞ unless more than half arrive. Behind the final value stand its quartiles. "
+            + ("Defaults: median steps without tuning. " if defaults else "")
+            + "Failed: seeds that did not finish, ✕ those that diverged. ▸ ◂ the setting lies on the border of its "
+            "search space. Step: time of one step measured alone."
+        ),
+        headings=(
+            "optimizer", "tuned setting", *names, "median", *(("defaults",) if defaults else ()),
+            f"final {'gap' if known else 'value'}", "failed",
+            *(name.removeprefix("final_").replace("_", " ") for name in tests), "step", "state",
+        ),
+        rows=tuple(rows),
+        frame=pd.DataFrame(frame),
+        main=2 + targets.index(headline),
+        by_cost=True,
+    )  # fmt: skip
+
+
+def _runtime(match: Contest, row: Mapping, hits: pd.DataFrame, target: float) -> dict[str, Any]:
+    """ERT in each cost to one target, and how many seeds arrive. A seed without a row has not arrived."""
+    steps_cost = row["step_seconds"]
+    trials = match.trials(row["run_id"], row["role"])
+    found = hits[hits["target"] == target].set_index("trial").reindex(trials["trial"])
+    if target == row["target"]:
+        steps, evaluations = trials["steps_to_target"].to_numpy(float), trials["evaluations_to_target"].to_numpy(float)
+    else:
+        steps, evaluations = found["step"].to_numpy(float), found["evaluations"].to_numpy(float)
+    reached = np.isfinite(steps)
+    budget = trials["evaluations"].to_numpy(float)
+    in_steps = ert(np.where(reached, steps, float(row["steps"])), reached)
+    per_step = np.nanmax(budget / row["steps"]) if len(budget) else 1.0
+    full = np.where(trials["status"] == "ok", budget, max(per_step, 1.0) * row["steps"])
+    return {
+        "steps": in_steps,
+        "evaluations": ert(np.where(reached, evaluations, full), reached),
+        "seconds": in_steps * steps_cost,
+        "successes": int(reached.sum()),
+    }
+
+
+def _metric(name: str, value: float) -> str:
+    return percent(value) if "accuracy" in name else number(value)
+
+
+def _direction(name: str) -> int:
+    """Larger accuracies come first when sorted upwards."""
+    return -1 if "accuracy" in name else 1

@@ -65,13 +65,20 @@ def run(*overrides: str, **settings: Any) -> Results:
     from .progress import SweepProgress
     from .sweep import sweep
 
-    words = [*overrides, *(f"{key}={_written(value)}" for key, value in settings.items())]
+    words = [*overrides, *(_override(key, value) for key, value in settings.items())]
     if not any(word.startswith("executor=") for word in words):
         words.append("executor=serial")
     planned = plan(words)
     with SweepProgress() as progress:
         sweep(planned, progress)
     return Results(planned.results)
+
+
+def _override(key: str, value: Any) -> str:
+    """A keyword as an override; a list of problems, optimizers or schedules is swept over."""
+    if key in ("problem", "optimizer", "schedule") and isinstance(value, (list, tuple)):
+        return f"{key}={','.join(_written(item) for item in value)}"
+    return f"{key}={_written(value)}"
 
 
 def _written(value: Any) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from . import __version__
 
@@ -18,9 +20,17 @@ EPILOG = """examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"optbench: {message}; see {self.prog} --help", file=sys.stderr)
+        raise SystemExit(2)
+
+
 def parser() -> argparse.ArgumentParser:
     """The verbs and their arguments."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="optbench",
         description="Which optimizer should I use, and did my change to one make it better?",
         epilog=EPILOG,
@@ -70,16 +80,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words:
         top.print_help()
         return 2
-    known, unknown = top.parse_known_args(words)
+    try:
+        known, unknown = top.parse_known_args(words)
+    except SystemExit as stop:  # --help, --version and what argparse refuses
+        return int(stop.code or 0)
     if known.verb == "run":
         known.overrides += [word for word in unknown if not word.startswith("-")]
         unknown = [word for word in unknown if word.startswith("-")]
     if unknown:
         return _say(f"optbench {known.verb} knows no {' '.join(unknown)}; see optbench {known.verb} --help", 2)
-    from .errors import UsageError
+    from .errors import StoreWarning, UsageError
 
     try:
-        return VERBS[known.verb](known)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("default", category=StoreWarning)
+            warnings.showwarning = _warn
+            return VERBS[known.verb](known)
     except UsageError as error:
         return _say(str(error), 2)
     except KeyboardInterrupt:
@@ -90,8 +106,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(line: str, status: int) -> int:
-    print(f"optbench: {line}", file=sys.stderr)
+    print(f"optbench: {' '.join(line.split())}", file=sys.stderr)
     return status
+
+
+def _warn(message: Warning | str, category: type[Warning], *unused: Any) -> None:
+    """A warning as one line, without the place in the code that says nothing to the person at the terminal."""
+    print(f"optbench: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _run(args: argparse.Namespace) -> int:

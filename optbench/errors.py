@@ -10,6 +10,10 @@ class UsageError(Exception):
     """Something the person typed is wrong; its text is one line that names the fix. The command line exits with 2."""
 
 
+class StoreWarning(UserWarning):
+    """Some files of a results folder were left out."""
+
+
 def near(word: str, words: Iterable[str]) -> str:
     """ "; did you mean 'adam'?" when one of the words is close to this one, else nothing."""
     close = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)

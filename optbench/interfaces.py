@@ -162,8 +162,9 @@ class Problem(abc.ABC):
         """Loss and gradient of each trial, without a graph; by automatic differentiation unless overridden."""
         at = params.detach().requires_grad_()
         loss = self.loss(at, batch)
-        (grad,) = torch.autograd.grad(loss.sum(), at)
-        return loss.detach(), grad
+        loss.backward(torch.ones_like(loss))
+        assert at.grad is not None, f"{type(self).__name__}.loss does not depend on its parameters"
+        return loss.detach(), at.grad
 
     def scratch_bytes(self) -> int:
         """Roughly the bytes that one trial needs while a step is computed, beside its parameters and state."""

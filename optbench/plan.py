@@ -7,7 +7,7 @@ import importlib.util
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from . import registry
 from .errors import UsageError, near
+from .interfaces import Optimizer, Problem
 from .runs import DTYPES, Run
 from .search import METHODS
 
@@ -57,6 +58,8 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
         typed = {o.key_or_group: o for o in _parse(words)}
         suite = _suite(typed, options)
         chosen = {o.key_or_group: o for o in _parse(suite)} | typed
+        if "optimizer.class" in typed and "optimizer" not in typed:
+            chosen |= {o.key_or_group: o for o in _parse(["optimizer=from_torch"])}
         choices = {group: _group_choices(group, chosen.pop(group, None), options) for group in GROUPS}
         nodes, rest = options.load(choices)
     values = {key: _alternatives(key, override) for key, override in chosen.items()}
@@ -67,11 +70,14 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
         for picked in itertools.product(*(nodes[group] for group in GROUPS))
         for set_to in itertools.product(*values.values())
     ]
-    runs = [_run(config, set(values)) for config in configs]
+    for key, options_of in {**choices, **values}.items():
+        if len(options_of) > 1 and key.partition(".")[0] in ("executor", "results"):
+            raise UsageError(f"{key} holds for the whole sweep: give one value, not {len(options_of)}")
+    runs = _distinct([_run(config, set(values)) for config in configs])
     _check(runs)
     first = configs[0]
     results = Path(str(first["results"] or Path("results") / (suite_name or "sweep")))
-    return Plan(runs, first["executor"], results, suite_name, list(words), configs)
+    return Plan(_told_apart(runs), first["executor"], results, suite_name, list(words), configs)
 
 
 class _Options:
@@ -148,13 +154,16 @@ def _is_torch(path: str) -> bool:
 def _named(pick: Any, node: Any) -> Any:
     """The node of a choice as plain values, with `name` in it."""
     if isinstance(pick, list):
-        return [{"name": name, **(node or {}).get(name, {})} for name in pick]
+        return [{"name": name, **((node or {}).get(name) or {})} for name in pick]
     if not registry.is_path(pick):
+        if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
+            raise UsageError(f"{pick}.yaml must hold settings, `name: …` first among them")
         return dict(node)
     if _is_torch(pick):
         return {**dict(node), "class": pick}
     found = registry.load_object(pick)
-    return {"name": pick, "search": dict(getattr(found, "search", {}))}
+    search = getattr(found, "search", {})
+    return {"name": pick, "search": dict(search) if isinstance(search, Mapping) else {}}
 
 
 def _parse(words: Sequence[str]) -> list[Override]:
@@ -217,11 +226,17 @@ def _group_choices(group: str, override: Override | None, options: _Options) -> 
         raise UsageError(f"{group}={override.input_line or value}: nothing matches (there are {', '.join(options.names(group))})")
     if group == "modifier":
         picks = [pick if isinstance(pick, list) else [] if pick in (None, "none", "") else [pick] for pick in picks]
+    elif any(isinstance(pick, list) for pick in picks):
+        raise UsageError(f"{group}: alternatives are separated by commas and stand in no brackets: {group}=a,b")
     for pick in itertools.chain.from_iterable(p if isinstance(p, list) else [p] for p in picks):
         if not isinstance(pick, str):
             raise UsageError(f"{group}={pick}: expected a name (there are {', '.join(options.names(group))})")
         if registry.is_path(pick) and group in ("problem", "optimizer"):
-            registry.resolve(group, pick)
+            found = registry.resolve(group, pick)
+            wanted = (Problem,) if group == "problem" else (Optimizer, torch.optim.Optimizer)
+            if not (isinstance(found, type) and issubclass(found, wanted)):
+                kinds = " nor ".join(f"{c.__module__.partition('.')[0]}'s {c.__name__}" for c in wanted)
+                raise UsageError(f"{pick} is no subclass of {kinds}, so it cannot be {group}=…")
         else:
             options.file(group, pick)
     return picks
@@ -237,6 +252,8 @@ def _config(rest: Mapping[str, Any], nodes: Mapping[str, Any], values: Mapping[s
 def _set(config: dict[str, Any], key: str, value: Any) -> None:
     """Apply one value override; the classes themselves check the settings of problem, optimizer, schedule, modifier."""
     *parents, last = key.split(".")
+    if parents and last == "name" and parents[0] in GROUPS:
+        raise UsageError(f"{key}: write {parents[0]}={value} instead")
     if not parents and key not in config:
         raise UsageError(f"there is no key {key!r}{near(key, config)} (keys are {', '.join(config)})")
     at: Any = config
@@ -258,10 +275,17 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
     at[last] = value
 
 
+SAMPLES = {"search": "search.lr=[1e-4,1]", "tuning": "tuning.method=grid"}
+
+
 def _run(config: dict[str, Any], fixed: set[str]) -> Run:
-    optimizer = config["optimizer"]
-    own = optimizer.pop("search", None) or {}
-    search = {**own, **(config["search"] or {})}
+    for key in ("search", "tuning"):
+        if not isinstance(config[key] or {}, Mapping):
+            raise UsageError(f"{key}={config[key]}: expected settings, such as {SAMPLES[key]}")
+    optimizer = {key: value for key, value in config["optimizer"].items() if key != "search"}
+    if "class" in optimizer and optimizer["name"] != "from_torch":
+        raise UsageError(f"optimizer.class goes with optimizer=from_torch, not with {optimizer['name']}")
+    search = {**(config["optimizer"].get("search") or {}), **(config["search"] or {})}
     for key in fixed:
         if key.startswith("optimizer.") and key.count(".") == 1 and f"search.{key[10:]}" not in fixed:
             search.pop(key[10:], None)
@@ -312,6 +336,26 @@ def _device(name: str) -> str:
     if device.type == "cuda" and not torch.cuda.is_available():
         raise UsageError("device=cuda, but torch sees no CUDA device here; use device=cpu, or install a CUDA build of torch")
     return name
+
+
+def _distinct(runs: Sequence[Run]) -> list[Run]:
+    """The runs without those asked for twice."""
+    return list({run.run_id: run for run in runs}.values())
+
+
+def _told_apart(runs: list[Run]) -> list[Run]:
+    """Full paths in the labels where two classes of one name meet, as `./old.py:Mine` and `./new.py:Mine` do."""
+    seen: dict[tuple[str, str], set[type]] = {}
+    for run in runs:
+        for kind, cls in zip(("problem", "optimizer"), run.classes, strict=False):
+            seen.setdefault((kind, run.labels[kind].partition("(")[0]), set()).add(cls)
+    shared = {key for key, classes in seen.items() if len(classes) > 1}
+    return [
+        replace(run, full_names=True)
+        if any((kind, run.labels[kind].partition("(")[0]) in shared for kind in ("problem", "optimizer"))
+        else run
+        for run in runs
+    ]
 
 
 def _check(runs: Sequence[Run]) -> None:

@@ -56,8 +56,9 @@ class SweepProgress:
         seconds = max(time.monotonic() - self.began, 1e-9)
         rate = f"{self.done_trials / seconds:,.0f} trials/s"
         if status != "ok":
-            names = " × ".join(run.labels[kind] for kind in ("problem", "optimizer", "schedule"))
-            self.console.print(f"{names}: {status}: {message}", style="red", markup=False, highlight=False, soft_wrap=True)
+            names = " × ".join(label for label in run.labels.values() if label)
+            line = f"optbench: {names}: {status}: {' '.join(message.split())}"
+            self.console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
         if self.bar is not None:
             self.bar.update(self.task, advance=1, trials=self.done_trials, rate=rate)
         elif time.monotonic() - self.said > SECONDS_A_LINE or self.done_runs == self.runs:

@@ -55,6 +55,8 @@ def load_object(path: str) -> Any:
             names = [n for n in vars(module) if not n.startswith("_")]
             raise UsageError(f"{file} defines no {name!r}{near(name, names)}")
         return getattr(module, name)
+    if "/" in path or path.endswith(".py"):
+        raise UsageError(f"{path}: say which class of the file is meant, as in {path}:Mine")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     parts = path.split(".")
@@ -80,7 +82,11 @@ def _load_file(file: str) -> Any:
     path = Path(file).expanduser().resolve()
     if not path.is_file():
         raise UsageError(f"there is no file {file}")
-    name = f"optbench_file_{path.stem}_{hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()}"
+    try:
+        identity = str(path).encode() + path.read_bytes()  # so that a file edited in a running session is read anew
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror or error}") from error
+    name = f"optbench_file_{path.stem}_{hashlib.blake2b(identity, digest_size=6).hexdigest()}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -98,12 +104,21 @@ def _load_file(file: str) -> Any:
 
 @functools.cache
 def fingerprint(cls: type) -> str:
-    """A hash of the source that defines a class, so that an edited rule is run anew and never taken for the old one."""
+    """A hash of the source that defines a class, so that an edited rule is run anew and never taken for the old one.
+
+    Comments and layout do not enter. Of the classes it is derived from, all count but the contracts and Python's own.
+    """
+    modules = dict.fromkeys(c.__module__ for c in cls.__mro__)
+    sources = [_source(m) for m in modules if m not in ("optbench.interfaces", "abc", "typing", "builtins")]
+    return hashlib.blake2b("\n".join([cls.__qualname__, *sources]).encode(), digest_size=6).hexdigest()
+
+
+@functools.cache
+def _source(module: str) -> str:
     try:
-        source = inspect.getsource(sys.modules[cls.__module__])
+        return ast.unparse(ast.parse(inspect.getsource(sys.modules[module])))
     except (OSError, TypeError, KeyError):
-        source = f"{cls.__module__}.{cls.__qualname__}"
-    return hashlib.blake2b(ast.unparse(ast.parse(source)).encode(), digest_size=6).hexdigest()
+        return module
 
 
 def defaults(cls: type) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -35,6 +35,8 @@ class Run:
         dtype, device: of the parameters; dtype None: the problem's own.
         trials_at_once: None: by memory.
         timeout: seconds for each stage; None: no limit.
+        full_names: label classes given by a path with all of it, where another of the same name is in the sweep; no
+            part of the run's identity.
     """
 
     problem: dict[str, Any]
@@ -49,6 +51,11 @@ class Run:
     device: str = "cpu"
     trials_at_once: int | None = None
     timeout: float | None = None
+    full_names: bool = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The plain values alone: a worker finds the classes by name, since those of files are not importable there."""
+        return {f.name: self.__dict__[f.name] for f in fields(self)}
 
     @cached_property
     def spaces(self) -> dict[str, dict[str, Any]]:
@@ -63,7 +70,8 @@ class Run:
         config = asdict(self)
         config["search"] = self.spaces
         config["steps"] = self.budget
-        del config["timeout"]
+        config["tuning"] = self.tuning if self.spaces else {"method": "none"}
+        del config["timeout"], config["full_names"]
         config["trials_at_once"] = 1 if self.trials_at_once == 1 else None
         return config
 
@@ -106,29 +114,33 @@ class Run:
     def trial_count(self) -> int:
         """Trials of the tuning and the evaluation stage."""
         settings = len(draw(self.spaces, self.tuning["method"], self.tuning["trials"]))
-        return settings * self.tuning["seeds"] + (2 if settings else 1) * self.seeds
+        evaluated = 1 if not settings or self.default is None else 2
+        return settings * self.tuning["seeds"] + evaluated * self.seeds
 
     @cached_property
     def labels(self) -> dict[str, str]:
         """Names followed by what is neither default nor searched."""
-        cls = self.optimizer_class
-        foreign = not issubclass(cls, Optimizer)
-        name = self.optimizer["name"]
-        short = cls.__name__ if foreign or registry.is_path(name) else name
-        extra = {} if self.dtype is None else {"dtype": self.dtype}
+        named = self.optimizer.get("class", self.optimizer["name"])
+        usual = str(self.classes[0].default_dtype).removeprefix("torch.")
+        extra = {} if self.dtype in (None, usual) else {"dtype": self.dtype}
         return {
             "problem": _label(
-                _short(self.problem["name"]), settings_of(self.problem) | extra, registry.defaults(self.classes[0])
+                self._short(self.problem["name"]), settings_of(self.problem) | extra, registry.defaults(self.classes[0])
             ),
-            "optimizer": _label(short, settings_of(self.optimizer), self.known_defaults, set(self.spaces)),
+            "optimizer": _label(self._short(named), settings_of(self.optimizer), self.known_defaults, set(self.spaces)),
             "schedule": _label(
-                _short(self.schedule["name"]), settings_of(self.schedule), registry.defaults(self.classes[2])
+                self.schedule["name"], settings_of(self.schedule), registry.defaults(self.classes[2])
             ),
             "modifier": "+".join(
-                _label(_short(m["name"]), settings_of(m), registry.defaults(c))
+                _label(m["name"], settings_of(m), registry.defaults(c))
                 for m, c in zip(self.modifiers, self.classes[3:], strict=True)
             ),
         }
+
+    def _short(self, name: str) -> str:
+        if self.full_names or not registry.is_path(name):
+            return name
+        return name.rpartition(":" if ":" in name else ".")[2]
 
     @cached_property
     def default(self) -> dict[str, Any] | None:
@@ -147,7 +159,7 @@ class Run:
     def _optimizer(self, settings: Mapping[str, Any]) -> Optimizer:
         if issubclass(self.optimizer_class, Optimizer):
             return registry.make(self.optimizer_class, self.optimizer["name"], settings)
-        return FromTorch.fromsettings_of(self.optimizer_class, settings)
+        return FromTorch.from_settings(self.optimizer_class, settings)
 
     def build_schedule(self) -> Schedule:
         return registry.make(self.classes[2], self.schedule["name"], settings_of(self.schedule))
@@ -175,7 +187,8 @@ class Run:
         for name in self.spaces:
             if name not in known:
                 raise UsageError(f"search.{name}: {self.labels['optimizer']} has no setting {name!r}{near(name, known)}")
-        self._optimizer(settings_of(self.optimizer))
+        if not self.spaces or self.default is not None:
+            self._optimizer(settings_of(self.optimizer))
         for chosen in draw(self.spaces, self.tuning["method"], self.tuning["trials"]):
             self._optimizer(settings_of(self.optimizer) | chosen)
 
@@ -211,10 +224,6 @@ def _column(name: str, values: list[Any], kind: dict[str, Any]) -> Any:
 def settings_of(node: Mapping[str, Any]) -> dict[str, Any]:
     """The settings in a node of the configuration, without its name, class and search space."""
     return {key: value for key, value in node.items() if key not in ("name", "class", "search")}
-
-
-def _short(name: str) -> str:
-    return name.rpartition(":")[2] if ":" in name else name.rpartition(".")[2] if registry.is_path(name) else name
 
 
 def _label(name: str, settings: Mapping[str, Any], known: Mapping[str, Any], hidden: set[str] | None = None) -> str:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from .errors import UsageError
+from .errors import StoreWarning, UsageError
 from .tables import NAMES, Tables
 
 SCHEMA = 1
@@ -29,10 +29,6 @@ EMPTY = {
 }
 """Columns of a table in which no run has a row, as when every run failed."""
 LABELS = ("problem", "optimizer", "schedule", "modifier")
-
-
-class StoreWarning(UserWarning):
-    """A shard was left out."""
 
 
 class Results:
@@ -127,7 +123,8 @@ class Store:
         self._waiting: list[Tables] = []
         self._last = time.monotonic()
         try:
-            header = read_header(self.path) if self.path.exists() and any(self.path.iterdir()) else _new_header()
+            used = self.path.exists() and any(file.suffix != ".tmp" for file in self.path.iterdir())
+            header = read_header(self.path) if used else _new_header()
             self.path.mkdir(parents=True, exist_ok=True)
             header["sweeps"].append(sweep)
             _write(self.path / "sweep.json", lambda tmp: tmp.write_text(json.dumps(header, indent=1, default=str)))

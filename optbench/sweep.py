@@ -35,11 +35,11 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Done:
-    """How a sweep ended: runs done now, found finished, and those that failed with their messages."""
+    """How a sweep ended: runs done now, found finished, and how many of those done failed."""
 
     done: int
     found: int
-    failed: dict[str, str]
+    failed: int
     seconds: float
 
 
@@ -69,13 +69,16 @@ def sweep(plan: Plan, progress: Progress) -> Done:
     finished = store.finished()
     left = [run for run in runs if run.run_id not in finished]
     progress.begin(len(left), sum(run.trial_count for run in left), len(runs) - len(left))
-    failures: dict[str, str] = {}
+    failures: list[Run] = []
 
     def keep(run: Run, tables: Tables) -> None:
         status, message = (tables.runs[column][0].as_py() for column in ("status", "error"))
         if status != "ok":
-            failures[" × ".join(run.labels[k] for k in ("problem", "optimizer", "schedule"))] = f"{status}: {message}"
-        store.add(tables)
+            failures.append(run)
+        try:
+            store.add(tables)
+        except OSError as error:
+            raise _disk_error(plan, store, error) from error
         progress.ended(run, status, message)
 
     try:
@@ -83,13 +86,11 @@ def sweep(plan: Plan, progress: Progress) -> Done:
             try:
                 _do(left, executor, keep)
             except BaseException:
-                executor.shutdown(wait=False, cancel_futures=True)
+                getattr(executor, "stop", executor.shutdown)()
                 raise
-    except OSError as error:
-        raise _disk_error(plan, store, error) from error
     finally:
         _last_flush(plan, store)
-    return Done(len(left), len(runs) - len(left), failures, time.perf_counter() - began)
+    return Done(len(left), len(runs) - len(left), len(failures), time.perf_counter() - began)
 
 
 def _do(left: list[Run], executor: Any, keep: Callable[[Run, Tables], None]) -> None:
@@ -104,6 +105,8 @@ def _do(left: list[Run], executor: Any, keep: Callable[[Run, Tables], None]) -> 
             tables = future.result()
         except BrokenProcessPool:
             tables = failed_tables(run, "error", "its worker process died each time it was tried (killed, or out of memory?)")
+        except Exception as error:  # the run could not be handed to a worker, or its tables not back
+            tables = failed_tables(run, "error", f"{type(error).__name__}: {' '.join(str(error).split())}")
         keep(run, tables)
 
 

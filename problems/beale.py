@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
+
 from optbench.interfaces import Layout, Loss, Params, Problem
 from optbench.randomness import Randomness
-from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)

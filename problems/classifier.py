@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import ClassVar
 
 import torch
+from torch import Tensor, nn
+
 from optbench.checks import check_settings, setting
 from optbench.data import DATASETS
 from optbench.data.minibatches import Minibatches
@@ -17,16 +19,15 @@ from optbench.data.splits import Part, Splits, split
 from optbench.interfaces import Layout, Loss, Params, Problem, Stream
 from optbench.nn import Network
 from optbench.nn.layers import cross_entropy
-from torch import Tensor, nn
 
 
 @dataclass(frozen=True, kw_only=True)
 class Classifier(Problem):
     """A network that tells classes apart; concrete ones say which data and which module.
 
-    Objective: mean cross-entropy over the training part. Reference values for the targets: f(x0) = ln(classes), the loss
-    of a guess that gives every class the same chance, which a fresh network is close to; f_L = 0, the lower bound of a
-    cross-entropy. They hold for every setting. Targets f_L + τ (f(x0) − f_L), τ = 10⁻¹, 10⁻², 10⁻³.
+    Objective: mean cross-entropy over the training part. Targets: f_L + τ (f(x0) − f_L), τ = 10⁻¹, 10⁻², 10⁻³, with
+    reference values that hold for every setting: f(x0) = ln(classes), the loss of a guess that gives every class the
+    same chance, which a fresh network is close to; f_L = 0, the lower bound of a cross-entropy.
     """
 
     family: ClassVar[str] = "learning"
@@ -69,11 +70,13 @@ class Classifier(Problem):
         return cross_entropy(self.network(params, x), y)
 
     def scratch_bytes(self) -> int:
-        sample = self.splits.train.x[0].numel() * self.kind["dtype"].itemsize + 8  # and its label; activations are chunked
+        sample = (
+            self.splits.train.x[0].numel() * self.kind["dtype"].itemsize + 8
+        )  # and its label; activations are chunked
         return super().scratch_bytes() + self.batch_size * sample
 
     def measure(self, params: Params, part: Part) -> tuple[Loss, Loss]:
-        """Mean cross-entropy and accuracy of each trial on one part, without gradient, in chunks of `loss_chunk` trials."""
+        """Mean cross-entropy and accuracy of the trials on one part, without gradient, `loss_chunk` trials at once."""
         losses, accuracies = [], []
         with torch.no_grad():
             for rows in _chunks(params, self.loss_chunk):
@@ -112,7 +115,7 @@ class Classifier(Problem):
 
 
 def _chunks(params: Params, size: int | None) -> Sequence[Params]:
-    """Rows in chunks; where one row would be left alone among several trials it is doubled, as its last bit would differ."""
+    """Rows in chunks; a row that would be left alone among several is doubled, as its last bit would differ."""
     chunks = list(params.split(size or max(len(params), 1)))
     if len(chunks) > 1 and len(chunks[-1]) == 1:
         chunks[-1] = chunks[-1].expand(2, -1)

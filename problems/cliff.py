@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
+
 from optbench.checks import check_settings, setting
 from optbench.interfaces import Layout, Loss, Params, Problem
 from optbench.randomness import Randomness
-from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cliff(Problem):
     """A gentle slope in the weight w and the bias b of a recurrent unit that leads to the foot of a steep wall.
 
-        f(w, b) = √(u² + s²) − s + ¹⁄₂₀ b² + height · r²/(1 + r²),   u = w + ½ b,   s = ¹⁄₁₀,   r = steepness · max(u, 0)
+        f(w, b) = √(u² + s²) − s + ¹⁄₂₀ b² + height · r²/(1 + r²)
+        u = w + ½ b,   s = ¹⁄₁₀,   r = steepness · max(u, 0)
 
     Left of the line u = 0 the slope is 1 towards the line, and the way along its foot, to b = 0, is ten times gentler.
     Right of it the function climbs by `height` within a few 1/steepness; on top it slopes gently back. The gradient on

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from optbench.checks import setting
 from torch import nn
+
+from optbench.checks import setting
 
 from .classifier import Classifier
 
@@ -15,13 +16,14 @@ from .classifier import Classifier
 class CNN(Classifier):
     """Two convolutions with ReLU and max-pooling, then a linear layer, tell 8 × 8 images of digits apart.
 
-        h = pool(relu(conv₃ₓ₃(pool(relu(conv₃ₓ₃(x)))))),   z = W h + b,   f = mean over samples of −log softmax(z)[label]
+        h = pool(relu(conv₃ₓ₃(pool(relu(conv₃ₓ₃(x)))))),   z = W h + b
+        f = mean over samples of −log softmax(z)[label]
 
-    Data: digits, 1,797 images, standardised on the training part (all pixels together); 1,078 to train, 360 to validate,
-    359 to test. 8 and 16 channels as set, zero padding, pooling 2 × 2: 1,898 parameters.
+    Data: digits, 1,797 images, standardised on the training part (all pixels together); 1,078 to train, 360 to
+    validate, 359 to test. 8 and 16 channels as set, zero padding, pooling 2 × 2: 1,898 parameters.
 
-    Domain: ℝⁿ. Start: torch's default, weights and biases U(±1/√m) with m inputs of a unit, by seed. Minimum: unknown; 0
-    is a lower bound, approached when every training sample is classified with growing certainty. Targets: τ ln 10 for
+    Domain: ℝⁿ. Start: torch's default, weights and biases U(±1/√m) with m inputs of a unit, by seed. Minimum: unknown;
+    0 is a lower bound, approached when every training sample is classified with growing certainty. Targets: τ ln 10 for
     τ = 10⁻¹, 10⁻², 10⁻³: ln 10 is the loss of guessing, which a fresh network is close to.
 
     Args:

@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from torch import Tensor
+
 from optbench.checks import Range, check_settings, setting
 from optbench.data import DATASETS
 from optbench.data.minibatches import Minibatches
 from optbench.data.splits import Part, Splits, split
 from optbench.interfaces import FixedStream, Layout, Loss, Params, Problem, Stream
 from optbench.randomness import Randomness
-from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,9 @@ class LogisticRegression(Problem):
         return Layout(("weight", "bias"), ((30,), (1,)), ("weight", "bias"))
 
     def start(self, seeds: Sequence[int]) -> Params:
-        u = Randomness(seeds, "logistic_regression start", self.device).uniform(0, self.layout.n, dtype=self.kind["dtype"])
+        u = Randomness(seeds, "logistic_regression start", self.device).uniform(
+            0, self.layout.n, dtype=self.kind["dtype"]
+        )
         return (2 * u - 1) / math.sqrt(30)
 
     def stream(self, seeds: Sequence[int]) -> Stream:
@@ -152,8 +155,11 @@ class LogisticRegression(Problem):
 
 
 def _log_loss(logits: Tensor, labels: Tensor) -> Loss:
-    """Mean of log(1 + e^(−s z)), one value a trial."""
-    return F.softplus(torch.where(labels == 1, -logits, logits)).mean(dim=1)
+    """Mean of log(1 + e^(−s z)), one value a trial.
+
+    Not by F.softplus: its kernel takes the last numbers of a tensor by another path, so bits change with the trials.
+    """
+    return -F.logsigmoid(torch.where(labels == 1, logits, -logits)).mean(dim=1)
 
 
 def _accuracy(logits: Tensor, labels: Tensor) -> Loss:

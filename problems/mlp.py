@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-from optbench.checks import check_settings, setting
 from torch import nn
 
 from .classifier import Classifier
@@ -19,11 +18,11 @@ class MLP(Classifier):
 
         z = Wₖ relu(… relu(W₁ x + b₁) …) + bₖ,   f = mean over samples of −log softmax(z)[label]
 
-    Data: digits, 1,797 images, standardised on the training part (all pixels together); 1,078 to train, 360 to validate,
-    359 to test. 4,810 parameters as set (64-64-10).
+    Data: digits, 1,797 images, standardised on the training part (all pixels together); 1,078 to train, 360 to
+    validate, 359 to test. 4,810 parameters as set (64-64-10).
 
-    Domain: ℝⁿ. Start: torch's default, weights and biases U(±1/√m) with m inputs of a unit, by seed. Minimum: unknown; 0
-    is a lower bound, approached when every training sample is classified with growing certainty. Targets: τ ln 10 for
+    Domain: ℝⁿ. Start: torch's default, weights and biases U(±1/√m) with m inputs of a unit, by seed. Minimum: unknown;
+    0 is a lower bound, approached when every training sample is classified with growing certainty. Targets: τ ln 10 for
     τ = 10⁻¹, 10⁻², 10⁻³: ln 10 is the loss of guessing, which a fresh network is close to.
 
     Args:

@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
+from torch import Tensor
+
 from optbench.checks import check_settings, setting
 from optbench.interfaces import FixedStream, Layout, Loss, Params, Problem, Rows, Stream
 from optbench.randomness import Randomness
-from torch import Tensor
 
 
 class GradientNoise(Stream):

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
+
 from optbench.checks import check_settings, setting
 from optbench.interfaces import Layout, Loss, Params, Problem
 from optbench.randomness import Randomness
-from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from torch import Tensor
+
 from optbench.checks import check_settings, setting
 from optbench.interfaces import Layout, Loss, Params, Problem
 from optbench.randomness import Randomness
-from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,10 +21,10 @@ class Saddle(Problem):
 
         f(x, y) = ½ u² + ⅛ (v² − 2)²,   u = (x + y)/√2,   v = (x − y)/√2
 
-    Hessian at the origin in (u, v): diag(1, −1), so the saddle is strict; its stable manifold is the line x = y (v = 0).
+    Hessian at the origin in (u, v): diag(1, −1), so the saddle is strict; its stable manifold is the line x = y.
     Gradient descent leaves it by a factor 1 + lr a step, so escaping takes time. The diagonal axes keep methods that
-    scale each coordinate by itself from leaving at once. f(0, 0) = ½; f is bounded below by 0 and grows in all
-    directions.
+    scale each coordinate by itself from leaving at once; a sign method sees equal signs and may never leave.
+    f(0, 0) = ½; f is bounded below by 0 and grows in all directions.
 
     Domain: ℝ², drawn on [−2, 2]². Start: u = √2 · U(1, 1.5), v = ± distance · U(1, 2), by seed; f between 1.5 and 2.75.
     Minimum: 0 at (1, −1) and (−1, 1). Condition number of the Hessian at the minima, diag(1, 2) in (u, v): 2.
@@ -31,9 +32,9 @@ class Saddle(Problem):
     Args:
         distance: least distance of the start from the stable manifold; the time to escape grows with −log distance.
 
-    Source: the shape is the example of Lee, Simchowitz, Jordan & Recht, "Gradient descent only converges to minimizers",
-    COLT 2016, https://arxiv.org/abs/1602.04915 (½x² + ¼y⁴ − ½y²), turned by 45°, stretched along v and raised so that
-    its minimum is 0.
+    Source: the shape is an example of Lee, Simchowitz, Jordan & Recht, "Gradient descent only converges to
+    minimizers", COLT 2016, https://arxiv.org/abs/1602.04915 (½x² + ¼y⁴ − ½y²), turned by 45°, stretched along v and
+    raised so that its minimum is 0.
     """
 
     budget: ClassVar[int] = 500

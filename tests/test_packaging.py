@@ -18,11 +18,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
-PINS = dict(
-    line.split("==")
-    for line in (ROOT / "constraints.txt").read_text().splitlines()
-    if line and not line.startswith("#")
-)
+PINS = dict(re.findall(r"^([^#=\s]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE))
+ENDINGS = (".py", ".yaml", ".css", ".js", "py.typed")
 
 
 def run(*command, **kwargs):
@@ -42,9 +39,7 @@ def tracked():
 
 def installed_name(name):
     """Where a file of the checkout goes in the wheel; None where it has no place there."""
-    if name.endswith((".py", ".yaml", ".css", ".js", "py.typed")) and name.startswith(
-        ("optbench/", "problems/", "conf/")
-    ):
+    if name.endswith(ENDINGS) and name.startswith(("optbench/", "problems/", "conf/")):
         return name if name.startswith("optbench/") else f"optbench/{name}"
     return None
 

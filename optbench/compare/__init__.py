@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .model import Comparison, Results
+    from ..store import Results
+    from .model import Comparison
 
 __all__ = ["add_arguments", "compare", "run"]
 

@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 RUN = ["problem", "optimizer", "schedule", "modifier"]
 CELL = [*RUN, "role"]
 EVALUATED = ["tuned", "default"]
 """Roles on evaluation seeds; the first that both sides have speaks for a problem in the tests."""
-
-
-class Results(Protocol):
-    """The frames of docs/results.md that a comparison reads."""
-
-    @property
-    def runs(self) -> pd.DataFrame: ...
-    @property
-    def trials(self) -> pd.DataFrame: ...
-    @property
-    def hits(self) -> pd.DataFrame: ...
 
 
 @dataclass(frozen=True)

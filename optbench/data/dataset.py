@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import torch
 from jaxtyping import Float, Int64
@@ -31,7 +31,7 @@ class Dataset:
     image: bool
 
 
-@lru_cache(maxsize=None)
+@cache
 def breast_cancer() -> Dataset:
     """569 tumours, 30 measurements each, 2 classes (0 malignant, 1 benign). Linearly separable.
 
@@ -44,7 +44,7 @@ def breast_cancer() -> Dataset:
     return Dataset("breast_cancer", 1, torch.tensor(x, dtype=torch.float64), torch.tensor(y).long(), 2, image=False)
 
 
-@lru_cache(maxsize=None)
+@cache
 def digits() -> Dataset:
     """1,797 handwritten digits as grey images `[1, 8, 8]`, 10 classes.
 

@@ -124,6 +124,19 @@ class LocalExecutor(Executor):
             if not self._closed:
                 self._start()
 
+    def stop(self) -> None:
+        """Shut down at once: nothing waiting is started, and what is in flight is killed and its futures fail."""
+        with self._lock:
+            self._closed = True
+            for task in (*self._queue, *self._suspects):
+                task.future.cancel()
+            self._queue.clear()
+            self._suspects.clear()
+            workers = list((self._pool._processes or {}).values())
+        for worker in workers:
+            worker.kill()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         with self._lock:
             if cancel_futures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import signal
 import sys
 
 import torch
@@ -14,8 +15,10 @@ def prepare(path: list[str], threads: int = 1) -> None:
     """Threads, denormals, import path and memory allocator of this process.
 
     Denormals are flushed to zero (they made a matrix product 84 times slower), and malloc keeps large blocks instead of
-    giving them back to the system after each step (page faults cost half of a step with ten million parameters).
+    giving them back to the system after each step (page faults cost half of a step with ten million parameters). Ctrl-C
+    reaches every process of a terminal; here it is ignored, since the sweep's own process stops its workers.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[:] = path
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)

@@ -1,7 +1,9 @@
 """Layers that hold all trials at once: one call for every trial where vmap would cost more.
 
-Each takes inputs `[trials, batch, …]` and parameters `[trials, *shape]`. Products are batched matrix products, whose bits for
-one trial do not depend on the others; a product with a matrix shared by the trials would not have that.
+Each takes inputs `[trials, batch, …]` and parameters `[trials, *shape]`. Products are batched matrix products, whose
+bits for one trial do not depend on the others; a product with a matrix shared by the trials would not have that.
+(Exception seen: MKL's kernels for tiny float32 matrices of odd sizes, such as 6 × 5, look at the alignment of a row.
+The contract tests hold every problem of the table to equal bits.)
 """
 
 from __future__ import annotations
@@ -25,8 +27,11 @@ def linear(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
 
 
 def conv2d(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
-    """One convolution a trial. A grouped one over all trials (what vmap makes of it) is as fast for a chunk of 8, but its
-    bits change with the number of trials: oneDNN takes another kernel from 8 groups on."""
+    """One convolution a trial.
+
+    A grouped one over all trials (what vmap makes of it) is as fast for a chunk of 8, but its bits change with the
+    number of trials: oneDNN takes another kernel from 8 groups on.
+    """
     assert isinstance(layer, nn.Conv2d)
     biases = own["bias"].unbind() if "bias" in own else [None] * len(x)
     each = [
@@ -44,6 +49,11 @@ def samplewise(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor
 def under_vmap(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """Any module, by torch.func.vmap."""
     return vmap(lambda p, inputs: functional_call(layer, p, (inputs,)))(dict(own), x)
+
+
+def alone(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """Any module for one trial, without vmap."""
+    return functional_call(layer, {name: value[0] for name, value in own.items()}, (x[0],))[None]
 
 
 def shared(layer: nn.Module, own: Mapping[str, Tensor], x: Tensor) -> Tensor:

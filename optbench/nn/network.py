@@ -7,19 +7,18 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from ..interfaces import Layout, Params
 from ..randomness import Randomness
 from .initialisers import INITIALISERS, NORMS
-from .layers import BATCHED, under_vmap
+from .layers import BATCHED, alone, under_vmap
 
 
 class Network:
     """A module as a pure function of rows of parameters.
 
-    One trial alone runs the module as it is. Several run all at once: the layers of a torch.nn.Sequential one after the
-    other, each in its batched form (optbench.nn.layers) where there is one, all else under torch.func.vmap.
+    The layers of a torch.nn.Sequential run one after the other, each in its batched form (optbench.nn.layers) where there
+    is one; all else runs under torch.func.vmap, or for one trial alone as it is.
 
     Args:
         template: the module; its own parameters are never read or changed.
@@ -32,7 +31,9 @@ class Network:
         self.template = template
         buffers = [name for name, _ in template.named_buffers()]
         if buffers:
-            raise ValueError(f"Network: the buffer {buffers[0]!r} would be shared by all trials; use a layer without buffers")
+            raise ValueError(
+                f"Network: the buffer {buffers[0]!r} would be shared by all trials; use layers without one"
+            )
         self._owners: dict[str, tuple[nn.Module, str]] = {}
         for name, _ in template.named_parameters():
             path, _, own = name.rpartition(".")
@@ -50,11 +51,14 @@ class Network:
         return Layout(tuple(named), tuple(tuple(p.shape) for p in named.values()), tuple(roles))
 
     @cached_property
-    def _layers(self) -> list[tuple[str, nn.Module]]:
-        """The layers of a torch.nn.Sequential in order; any other module is one layer, named ""."""
+    def _layers(self) -> list[tuple[nn.Module, dict[str, str]]]:
+        """The layers of a torch.nn.Sequential in order, any other module as one layer; each with its parameters' names,
+        its own and the module's."""
         if type(self.template) is nn.Sequential:
-            return list(self.template.named_children())
-        return [("", self.template)]
+            layers = [(f"{path}.", layer) for path, layer in self.template.named_children()]
+        else:
+            layers = [("", self.template)]
+        return [(layer, {own: prefix + own for own, _ in layer.named_parameters()}) for prefix, layer in layers]
 
     def start(self, seeds: Sequence[int], purpose: str, dtype: torch.dtype, device: torch.device) -> Params:
         """torch's default initialisation; row k depends on seeds[k] alone.
@@ -74,11 +78,9 @@ class Network:
 
     def __call__(self, params: Params, x: Tensor) -> Tensor:
         """Outputs `[trials, batch, …]` for inputs `[trials, batch, …]`."""
-        own = self.layout.split(params)
-        if params.shape[0] == 1:
-            return functional_call(self.template, {name: p[0] for name, p in own.items()}, (x[0],))[None]
-        for path, layer in self._layers:
-            prefix = f"{path}." if path else ""
-            mine = {name: own[prefix + name] for name, _ in layer.named_parameters()}
-            x = BATCHED.get(type(layer), under_vmap)(layer, mine, x)
+        values = self.layout.split(params)
+        fallback = alone if params.shape[0] == 1 else under_vmap
+        for layer, names in self._layers:
+            own = {name: values[whole] for name, whole in names.items()}
+            x = BATCHED.get(type(layer), fallback)(layer, own, x)
         return x

@@ -27,14 +27,15 @@ def build_report(results: Sequence[Path | str], out: Path | str, title: str | No
 
 def write_report(results, out: Path, title: str | None = None, source: str = "") -> Path:
     """The same from results that are loaded already (`optbench.load`, `optbench.run`)."""
-    from . import markdown, page
     from .content import compose
     from .export import export
+    from .markdown import render as markdown
+    from .page import render as page
 
     content = compose(results, title, source)
     out.mkdir(parents=True, exist_ok=True)
     export(content.figures, content.tables, out)
-    (out / "report.md").write_text(markdown.render(content), encoding="utf-8")
+    (out / "report.md").write_text(markdown(content), encoding="utf-8")
     index = out / "index.html"
-    index.write_text(page.render(content), encoding="utf-8")
+    index.write_text(page(content), encoding="utf-8")
     return index

@@ -16,7 +16,6 @@ from ..statistics.contest import Contest, contest
 from ..statistics.contest import Results as Tables
 from ..statistics.sensitivity import usable, width
 from ..statistics.summary import summarise
-from . import story, tables
 from .figures.figure import Figure
 from .figures.names import stems
 from .figures.sensitivity import rates_of
@@ -24,6 +23,8 @@ from .numbers import grouped, plural, seconds, word
 from .optimizer_table import optimizer_frame, optimizer_table
 from .runtime_table import runtime_table
 from .standing import Standing, standing
+from .story import Text, amount_of_target, facts, lead, verdict
+from .tables import Cell, Row, Table, heat_table, summary_table
 
 
 class Results(Tables, Protocol):
@@ -68,15 +69,15 @@ class Content:
     ids: Mapping[str, str]
     sizes: Mapping[str, int]
     targets: Mapping[str, str]
-    lead: story.Text
-    facts: Sequence[tuple[str, story.Text]]
-    verdicts: Mapping[str, tuple[story.Text, bool]]
+    lead: Text
+    facts: Sequence[tuple[str, Text]]
+    verdicts: Mapping[str, tuple[Text, bool]]
     figures: Sequence[Figure]
-    heat: tables.Table
-    runtimes: Mapping[str, tables.Table]
-    optimizers: tables.Table
-    summary_table: tables.Table
-    failed_runs: tables.Table | None
+    heat: Table
+    runtimes: Mapping[str, Table]
+    optimizers: Table
+    summary_table: Table
+    failed_runs: Table | None
     provenance: Sequence[tuple[str, str]]
     configurations: Sequence[tuple[str, str]]
 
@@ -86,7 +87,7 @@ class Content:
         return self.standing.order
 
     @property
-    def tables(self) -> list[tables.Table]:
+    def tables(self) -> list[Table]:
         """All tables, in the order of the page."""
         found = [self.heat, *self.runtimes.values(), self.optimizers, self.summary_table]
         return [*found, self.failed_runs] if self.failed_runs else found
@@ -131,15 +132,15 @@ def compose(results: Results, title: str | None = None, source: str = "") -> Con
         standing=place,
         ids={p: f"problem-{s}" for p, s in stem.items()},
         sizes={p: int(row["n"]) for p, row in first.items()},
-        targets={p: story.amount_of_target(row) for p, row in first.items()},
-        lead=story.lead(match, summary, place),
-        facts=story.facts(match, summary, optimizers, place),
-        verdicts={p: story.verdict(match, summary, p) for p in match.problems},
+        targets={p: amount_of_target(row) for p, row in first.items()},
+        lead=lead(match, summary, place),
+        facts=facts(match, summary, optimizers, place),
+        verdicts={p: verdict(match, summary, p) for p in match.problems},
         figures=figures,
-        heat=tables.heat_table(match, summary, place.order),
+        heat=heat_table(match, summary, place.order),
         runtimes=runtimes,
         optimizers=optimizer_table(optimizers, place.order),
-        summary_table=tables.summary_table(match, summary, place.order),
+        summary_table=summary_table(match, summary, place.order),
         failed_runs=_failed_runs(results),
         provenance=_provenance(results),
         configurations=_configurations(results),
@@ -198,7 +199,7 @@ def _usable_decades(match: Contest, summary: pd.DataFrame) -> dict[int, float]:
     return {index: float(np.median(widths)) for index, widths in found.items()}
 
 
-def _failed_runs(results: Results) -> tables.Table | None:
+def _failed_runs(results: Results) -> Table | None:
     """Runs that stopped as a whole, and trials that ended in anything but ok or diverged."""
     runs = results.runs[results.runs["status"] != "ok"]
     columns = ["problem", "optimizer", "schedule", "modifier", "status", "error"]
@@ -206,12 +207,12 @@ def _failed_runs(results: Results) -> tables.Table | None:
     if not rows:
         return None
     frame = pd.DataFrame(rows, columns=columns)
-    return tables.Table(
+    return Table(
         name="failed-runs",
         title="Runs that failed",
         caption="A run that failed stays in every denominator: it has reached nothing.",
         headings=tuple(columns),
-        rows=tuple(tables.Row(tuple(tables.Cell(row[name] or "–", row[name]) for name in columns)) for row in rows),
+        rows=tuple(Row(tuple(Cell(row[name] or "–", row[name]) for name in columns)) for row in rows),
         frame=frame,
         left=frozenset(range(len(columns))),
         wrapped=frozenset({"error"}),

@@ -11,7 +11,6 @@ import pandas as pd
 
 from ..errors import UsageError
 from ..store import Results as Stored
-from .content import Results
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Joined:
     sweeps: Sequence[Mapping[str, Any]]
 
 
-def load_all(folders: Sequence[Path]) -> Results:
+def load_all(folders: Sequence[Path]) -> Joined:
     """Load these results folders.
 
     Raises:
@@ -33,11 +32,10 @@ def load_all(folders: Sequence[Path]) -> Results:
     """
     if not folders:
         raise UsageError("which results? name at least one folder: optbench report results/quick")
-    found = [Stored(folder) for folder in folders]
-    return found[0] if len(found) == 1 else join(found)
+    return join([Stored(folder) for folder in folders])
 
 
-def join(parts: Sequence[Results]) -> Joined:
+def join(parts: Sequence[Stored]) -> Joined:
     """One result set from several; of runs with equal identity the first is kept."""
     seen: set[str] = set()
     kept: list[set[str]] = []

@@ -138,7 +138,7 @@ function element(tag, attributes = {}, text = null, svg = false) {
   return made;
 }
 const drawn = (tag, attributes, text = null) => element(tag, attributes, text, true);
-const short = (name) => (name.length > 14 ? name.slice(0, 13) + "…" : name);
+const short = (name) => (name.length > 14 ? name.slice(0, 7) + "…" + name.slice(-6) : name);
 
 function update() {
   const who = shown(), found = ranking(who);

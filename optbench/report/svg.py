@@ -1,7 +1,8 @@
 """From a matplotlib figure to a small SVG that follows the page's colours and can be switched by its script.
 
-matplotlib's own output is complete but four times as large, holds fixed colours and fonts, and repeats ids between figures.
-It is parsed and written anew: colours become CSS variables, names of artists become classes, ids carry the figure's name.
+matplotlib's own output is complete but four times as large, holds fixed colours and fonts, and repeats ids between
+figures. It is parsed and written anew: colours become CSS variables, names of artists become classes, ids carry the
+figure's name.
 
 An artist's gid "line|o3" becomes `<g class="line" data-o="3">`; further parts are attributes: "label|o3;y=120.5" adds
 `data-y="120.5"`. "class|target" becomes a class alone, "ax|…" the limits of a panel, `data-ax="…"`.
@@ -14,6 +15,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from html import escape
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -40,7 +42,7 @@ _DEFAULTS = {
 }
 
 
-def _style() -> dict[str, object]:
+def _style() -> dict[Any, Any]:
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return {
         "svg.fonttype": "none",
@@ -66,7 +68,8 @@ def page_svg(drawing: Drawing, name: str, title: str) -> str:
     """
     root = ElementTree.fromstring(_raw(drawing))
     body = "".join(_Writer(name).write(root))
-    return f'<svg viewBox="{root.get("viewBox")}" role="img" aria-label="{escape(title)}" stroke-linejoin="round">{body}</svg>'
+    head = f'viewBox="{root.get("viewBox")}" role="img" aria-label="{escape(title)}" stroke-linejoin="round"'
+    return f"<svg {head}>{body}</svg>"
 
 
 def file_svg(svg: str, theme: Theme) -> str:
@@ -208,8 +211,6 @@ def short_path(d: str) -> str:
             continue
         steps = [(x - at[0], y - at[1]) for x, y in points]
         at = points[-1]
-        if command == "L" and steps == [(0, 0)] and last == "l":
-            continue
         relative = command.lower()
         text = " ".join(f"{_tenths(x)} {_tenths(y)}" for x, y in steps)
         out.append(f" {text}" if relative == last else relative + text)

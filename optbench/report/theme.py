@@ -79,7 +79,7 @@ class Theme:
         return "".join(f"--{key}:{value};" for key, value in [*pairs, *named.items(), *self.others.items()])
 
 
-_LIGHT = ("#2036C4", "#C24A00", "#0A4B2A", "#E76AA6", "#1E9BEA", "#6B0F6E", "#A88F1C", "#5B6675")
+_LIGHT = ("#2036C4", "#C24A00", "#0A4B2A", "#E669A6", "#1E9BEA", "#6B0F6E", "#A88F1C", "#5B6675")
 _DARK = ("#747DEB", "#C2742A", "#63F593", "#FF6485", "#12A5B8", "#BDBCFF", "#D6B51C", "#EDEDED")
 
 LIGHT = Theme(

@@ -13,7 +13,8 @@ def quantile(values: ArrayLike, q: float) -> Float[np.ndarray, "..."]:
         h = q (n − 1),  x₍⌊h⌋₎ + (h − ⌊h⌋) (x₍⌊h⌋₊₁₎ − x₍⌊h⌋₎),   ∞ as soon as a term with weight > 0 is ∞
 
     The rule of numpy's "linear" method (Hyndman & Fan, "Sample quantiles in statistical packages", The American
-    Statistician 50, 1996, definition 7), which itself gives NaN or a warning where a sample holds ∞. An empty sample gives NaN.
+    Statistician 50, 1996, definition 7), which itself gives NaN or a warning where a sample holds ∞. An empty sample
+    gives NaN.
     """
     x = np.asarray(values, float)
     if x.shape[-1] == 0:

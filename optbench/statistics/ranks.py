@@ -31,7 +31,9 @@ def ranks(costs: ArrayLike) -> Float[np.ndarray, "problems optimizers"]:
 def friedman(costs: ArrayLike) -> tuple[float, float]:
     """Friedman's test with the correction for ties: do the optimizers differ at all?
 
-        χ² = (12 / (N k (k+1)) · Σⱼ Rⱼ² − 3 N (k+1)) / (1 − Σ (t³ − t) / (N (k³ − k))),   Rⱼ sum of ranks, t sizes of ties
+        χ² = (12 / (N k (k+1)) · Σⱼ Rⱼ² − 3 N (k+1)) / (1 − Σ (t³ − t) / (N (k³ − k)))
+
+    with Rⱼ the sums of ranks and t the sizes of ties.
 
     Args:
         costs: [problems, optimizers], as for `ranks`.
@@ -104,7 +106,8 @@ def nemenyi(k: int, n: int, alpha: float = 0.05) -> float:
         k: optimizers, at least 2.
         n: problems.
 
-    Source: Nemenyi, "Distribution-free multiple comparisons", PhD thesis, Princeton, 1963; Demšar (2006), section 3.2.2.
+    Source: Nemenyi, "Distribution-free multiple comparisons", PhD thesis, Princeton, 1963; Demšar (2006), section
+    3.2.2.
     CD(5, 30) = 1.1136. Leaving √2 out is a known mistake.
     """
     return studentized_range(k, alpha) / np.sqrt(2) * np.sqrt(k * (k + 1) / (6 * n))

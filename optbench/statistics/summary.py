@@ -35,7 +35,7 @@ def summarise(results: Results | Contest) -> pd.DataFrame:
     | `steps`, `n`, `target`, `minimum` | of the run |
     | `reference` | the minimum; where it is unknown, the least objective any trial of the problem has seen |
     | `seeds`, `successes`, `success_rate` | evaluation trials, those that reached the target, their share |
-    | `median_steps`, `median_evaluations`, `median_seconds` | cost to the target, median over the seeds; ∞ where too few arrived |
+    | `median_steps`, `median_evaluations`, `median_seconds` | to the target, over the seeds; ∞ where too few arrived |
     | `ert` | expected runtime in steps |
     | `final_loss_median`, `final_loss_q1`, `final_loss_q3` | objective after the last step; ∞ counts |
     | `final_median`, `final_q1`, `final_q3` | the same as a gap: minus `reference` |
@@ -45,7 +45,7 @@ def summarise(results: Results | Contest) -> pd.DataFrame:
     | `diverged`, `failures` | evaluation trials that diverged; that are not ok for whatever reason |
     | `trials`, `trials_diverged`, `trials_failed` | the same counts over all roles of the run and its rival schedules |
     | `status`, `error` | of the run |
-    | `default_median_steps`, `default_success_rate`, `default_final_median` | the same for the optimizer's defaults; NaN where they were not run |
+    | `default_median_steps`, … `_success_rate`, … `_final_median` | the same for the defaults; NaN where not run |
     """
     match = results if isinstance(results, Contest) else contest(results)
     references = {problem: reference(match, problem) for problem in match.problems}

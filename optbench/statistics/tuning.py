@@ -8,7 +8,9 @@ from jaxtyping import Float
 from .quantiles import median
 
 
-def tuning_order(steps: Float[np.ndarray, "settings seeds"], selection: Float[np.ndarray, "settings seeds"]) -> list[tuple]:
+def tuning_order(
+    steps: Float[np.ndarray, "settings seeds"], selection: Float[np.ndarray, "settings seeds"]
+) -> list[tuple]:
     """A sort key for each setting: (median steps-to-target, median selection loss, number), smaller is better."""
     return [(*pair, number) for number, pair in enumerate(zip(median(steps), median(selection), strict=True))]
 

@@ -32,8 +32,7 @@ def run(words: Sequence[str], config_dir: str | None, *, show_config: bool, dry:
             return 1
     summary_table(Results(planned.results))
     found = f", {done.found} found finished" if done.found else ""
-    print(f"\n{done.done} runs done in {done.seconds:.0f} s{found}; results in {planned.results}")
+    failed = f", {done.failed} of them failed (see above; the same command tries them again)" if done.failed else ""
+    print(f"\n{done.done} runs done in {done.seconds:.0f} s{failed}{found}; results in {planned.results}")
     print(f"Report:  optbench report {planned.results}")
-    for names, message in done.failed.items():
-        print(f"optbench: {names}: {message}", file=sys.stderr)
     return 1 if done.failed else 0

@@ -93,22 +93,17 @@ def test_a_forward_pass_never_touches_the_template():
 def test_initial_values_have_the_distribution_that_torch_gives_them(layer):
     network = Network(layer)
     ours = network.layout.split(network.start(range(60), "test", torch.float64, CPU))
+    theirs = {name: [] for name in ours}
+    for seed in range(60):
+        torch.manual_seed(seed)
+        layer.reset_parameters()
+        for name, parameter in layer.named_parameters():
+            theirs[name].append(parameter.detach().double().flatten().clone())
     for name, values in ours.items():
-        theirs = torch.cat([type_again(layer).get_parameter(name).detach().flatten() for _ in range(60)])
-        assert kstest(values.flatten().numpy(), theirs.double().numpy()).pvalue > 1e-4, name
+        assert kstest(values.flatten().numpy(), torch.cat(theirs[name]).numpy()).pvalue > 1e-4, name
         if not isinstance(layer, nn.Embedding):
             bound = 1 / math.sqrt(math.prod(layer.weight.shape[1:]))
             assert 0.98 * bound < values.abs().max() <= bound
-
-
-def type_again(layer: nn.Module) -> nn.Module:
-    torch.manual_seed(type_again.calls)
-    type_again.calls += 1
-    layer.reset_parameters()
-    return layer
-
-
-type_again.calls = 0
 
 
 @pytest.mark.parametrize("layer", [nn.LayerNorm(4), nn.GroupNorm(2, 4)])
@@ -133,8 +128,8 @@ def test_batched_layers_without_parameters_equal_vmap(kind):
 
 
 def test_the_bits_of_a_trial_do_not_depend_on_the_number_of_others():
-    for name in ("mlp", "cnn", "grouped"):
-        template, shape = MODULES[name]
+    wide = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
+    for name, (template, shape) in {"cnn": MODULES["cnn"], "grouped": MODULES["grouped"], "mlp": (wide, (64,))}.items():
         network = Network(template.float())
         x = torch.randn(40, 16, *shape, generator=torch.Generator().manual_seed(2))
         params = network.start(range(40), "test", torch.float32, CPU)

@@ -1,6 +1,5 @@
 import pytest
 import torch
-
 from optbench.problems.beale import Beale
 
 

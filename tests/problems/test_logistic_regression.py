@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from optbench.problems.logistic_regression import LogisticRegression
 from scipy.optimize import linprog, minimize
 from sklearn.linear_model import LogisticRegression as Reference
 
 from optbench.data import DATASETS
 from optbench.data.splits import split
-from optbench.problems.logistic_regression import LogisticRegression
 
 
 def parts():

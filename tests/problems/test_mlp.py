@@ -3,9 +3,8 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
-
 from optbench.problems.mlp import MLP
+from torch import nn
 
 
 def plain_loop(problem, seed, steps, rate):

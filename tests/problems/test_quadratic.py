@@ -1,6 +1,5 @@
 import pytest
 import torch
-
 from optbench.problems.quadratic import Quadratic
 
 
@@ -45,10 +44,10 @@ def test_gradient_descent_contracts_by_the_textbook_factor():
     problem = Quadratic(n=4, condition=10, rotation=False)
     x = problem.start([0, 1])
     rate = 2 / (1 + 0.1)
-    for _ in range(200):
+    for _ in range(60):
         x, before = x - rate * problem.loss_and_grad(x, None)[1], x
     ratio = (x - 1).norm(dim=1) / (before - 1).norm(dim=1)
-    assert ratio.tolist() == pytest.approx([9 / 11] * 2, rel=1e-6)
+    assert ratio.tolist() == pytest.approx([9 / 11] * 2, rel=1e-4)
 
 
 def test_gradient_noise_has_mean_zero_and_the_stated_deviation():

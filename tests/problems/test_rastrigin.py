@@ -2,9 +2,8 @@ import math
 
 import pytest
 import torch
-from scipy.optimize import minimize_scalar
-
 from optbench.problems.rastrigin import Rastrigin
+from scipy.optimize import minimize_scalar
 
 
 def at(*x: float) -> float:

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import rosen, rosen_der
-
 from optbench.problems.rosenbrock import Rosenbrock
+from scipy.optimize import rosen, rosen_der
 
 
 def test_value_and_gradient_equal_those_of_scipy():

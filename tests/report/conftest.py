@@ -73,9 +73,9 @@ def made_up(
                 "about": json.dumps(_about(problem, optimizer, two, targets)),
                 "status": "error" if error else "ok", "error": error, "n": 2 if two else 10, "steps": BUDGET,
                 "target": TARGET, "minimum": 0.0 if problem != "mlp" else np.nan, "dtype": "float64", "device": "cpu",
-                "trials_at_once": 9, "sequential": False, "step_seconds": second, "step_seconds_iqr": second / 10, "train_seconds": 0.5,
-                "evaluate_seconds": 0.1, "record_seconds": 0.01, "state_bytes": 16, "peak_bytes": np.nan,
-                "peak_reserved_bytes": np.nan, "finished": 1_763_600_000.0, "host": "h",
+                "trials_at_once": 9, "sequential": False, "step_seconds": second, "step_seconds_iqr": second / 10,
+                "train_seconds": 0.5, "evaluate_seconds": 0.1, "record_seconds": 0.01, "state_bytes": 16,
+                "peak_bytes": np.nan, "peak_reserved_bytes": np.nan, "finished": 1_763_600_000.0, "host": "h",
             })  # fmt: skip
             if error:
                 continue

@@ -87,7 +87,16 @@ def check(figures):
         },
         {"medians": {"<b>x</b> & 'y'": {'<script>"a"</script>': 20, "$x_1$ ✕": 30}, "b x b y": {"sgd": 3}}},
     ],
-    ids=["plain", "defaults only", "one optimizer", "unknown minimum", "nobody solves", "all diverge", "an error", "markup"],
+    ids=[
+        "plain",
+        "defaults only",
+        "one optimizer",
+        "unknown minimum",
+        "nobody solves",
+        "all diverge",
+        "an error",
+        "markup",
+    ],
 )
 def test_every_figure_of_every_kind_of_results_is_sound(make_results, variant):
     check(drawn(make_results(**variant)))
@@ -112,7 +121,9 @@ def test_one_seed_and_infinite_numbers_everywhere_are_survived(make_results):
     kept = set(zip(trials["run_id"], trials["trial"], strict=True))
     one = [pair in kept for pair in zip(results.curves["run_id"], results.curves["trial"], strict=True)]
     curves = results.curves[one].copy()
-    curves["objective"] = np.where(rng.random(len(curves)) < 0.5, rng.choice([np.inf, np.nan, 0.0, -1e-9, 1e300], len(curves)), 1)
+    curves["objective"] = np.where(
+        rng.random(len(curves)) < 0.5, rng.choice([np.inf, np.nan, 0.0, -1e-9, 1e300], len(curves)), 1
+    )
     trials["final_loss"] = rng.choice([np.inf, 0.0, -1e-12, 1e300], len(trials))
     trials["best_loss"] = np.nan
     check(drawn(replace(results, trials=trials, curves=curves)))
@@ -226,7 +237,9 @@ def test_ranking_says_what_the_test_allows(figures, make_results):
 
 def test_the_profile_steps_where_the_ratios_are(make_results):
     # costs 10 : 20 and 40 : 10, so at τ = 1 each solves one of two problems, both from τ = 2 and 4 on
-    figure = of(drawn(make_results({"beale": {"a": 10, "b": 20}, "saddle": {"a": 40, "b": 10}})), "profile", cost="steps")
+    figure = of(
+        drawn(make_results({"beale": {"a": 10, "b": 20}, "saddle": {"a": 40, "b": 10}})), "profile", cost="steps"
+    )
     np.testing.assert_allclose(figure.data[["a", "b"]].to_numpy(float), [[1, 2], [4, 1]])
 
 

@@ -149,7 +149,9 @@ def test_critical_differences_of_nemenyi():
 @pytest.mark.parametrize("k", [2, 3, 8, 40])
 def test_the_studentized_range_agrees_with_scipy(k):
     for alpha in (0.05, 0.1):
-        assert studentized_range(k, alpha) == pytest.approx(scipy.stats.studentized_range.ppf(1 - alpha, k, 1e8), rel=2e-6)
+        assert studentized_range(k, alpha) == pytest.approx(
+            scipy.stats.studentized_range.ppf(1 - alpha, k, 1e8), rel=2e-6
+        )
 
 
 def test_pairs_further_apart_than_the_critical_difference_are_those_of_scikit_posthocs():

@@ -194,7 +194,7 @@ def _fraction(values: ArrayLike, limits: tuple[float, float], log: bool) -> np.n
 
 
 def log_ticks(low: float, high: float, most: int = 7) -> list[float]:
-    """Tick places between low and high: decades, every second or third where they are many, 1-2-5 where they are few."""
+    """Tick places between low and high: decades, fewer of them where they are many, 1-2-5 where few."""
     first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
     decades = list(range(first, last + 1))
     if len(decades) >= 2:

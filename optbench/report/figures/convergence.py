@@ -104,7 +104,11 @@ def _frame(match: Contest, problem: str, lines: Sequence[Series], reference: flo
         bottom = max(smallest / 2, top * 1e-6)
     bottom = 10.0 ** np.floor(np.log10(bottom) + 1e-9) if top / bottom > 30 else bottom
     return Frame(
-        max(float(bottom), FLOOR), max(top, 100 * float(bottom), 100 * FLOOR), target, np.isfinite(run["minimum"]), reference
+        max(float(bottom), FLOOR),
+        max(top, 100 * float(bottom), 100 * FLOOR),
+        target,
+        np.isfinite(run["minimum"]),
+        reference,
     )
 
 
@@ -121,7 +125,8 @@ def _caption(lines: Sequence[Series], frame: Frame, cost: str) -> str:
     parts.append("↓ with a number: leaves the axis below at that cost")
     sentences = "; ".join(parts) + "."
     if not frame.known:
-        sentences += f" The minimum is unknown: the gap is taken to {numbers.number(frame.reference)}, the least objective seen here."
+        least = numbers.number(frame.reference)
+        sentences += f" The minimum is unknown: the gap is taken to {least}, the least objective seen here."
     if cost == "seconds":
         sentences += " Seconds are steps × the time of one step measured alone, unless trials ran one at a time."
     return sentences

@@ -43,7 +43,7 @@ def runtimes(match: Contest, cell: Cell) -> tuple[np.ndarray, dict[str, np.ndarr
     trials = match.trials(run["run_id"], cell.role)
     targets = np.asarray(match.about[cell.problem].get("targets") or [run["target"]], float)
     hits = match.hits(run["run_id"], cell.role)
-    row = pd.Index(trials["trial"]).get_indexer(hits["trial"])
+    row = pd.Index(trials["trial"]).get_indexer(pd.Index(hits["trial"]))
     column = np.array([int(np.abs(targets - t).argmin()) for t in hits["target"]], int)
     shape = (len(trials), len(targets))
     found = {"steps": np.full(shape, np.inf), "evaluations": np.full(shape, np.inf)}
@@ -84,7 +84,9 @@ def ecdfs(match: Contest, focus: frozenset[int]) -> list[Figure]:
                 kind="ecdf",
                 cost=cost,
                 title="ECDF of runtimes",
-                caption=f"Share of all (problem, target, seed) triples that are reached within this many {cost}; what was never reached stays in the count. ✕: median cost of the runs that failed; to its right the line rests on fewer runs.",
+                caption=f"Share of all (problem, target, seed) triples that are reached within this many {cost}; what "
+                "was never reached stays in the count. ✕: median cost of the runs that failed; to its right the line "
+                "rests on fewer runs.",
                 width="half",
                 svg=page_svg(draw(PAGE), name, f"Distribution of runtimes over {cost}"),
                 data=pd.concat(

@@ -17,7 +17,8 @@ class EndLabel:
         index: of the contestant.
         words: what is written.
         y: height of the line's end in pixels; None where no line reaches the edge.
-        order: where there is no line end: a place among such labels; negative ones stand at the top, others at the bottom.
+        order: where there is no line end: a place among such labels; negative ones stand at the top, others at the
+            bottom.
         x: where the line ends, if that is before the panel's edge.
     """
 

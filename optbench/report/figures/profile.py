@@ -37,7 +37,10 @@ def profiles(match: Contest, summary: pd.DataFrame, focus: frozenset[int]) -> li
         name = "profile" + (f"-{cost}" if cost != "steps" else "")
         data = pd.DataFrame(r, columns=list(labels))
         data.insert(0, "problem", problems)
-        words = f"Share of problems on which the median {cost} to target are at most τ times those of the fastest optimizer; unsolved problems never count."
+        words = (
+            f"Share of problems on which the median {cost} to target are at most τ times those of the fastest "
+            "optimizer; unsolved problems never count."
+        )
         if len(problems) < len(match.problems):
             words += f" Only the {numbers.word(len(problems))} problems that everybody ran count."
         figures.append(

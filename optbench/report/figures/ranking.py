@@ -60,7 +60,7 @@ class Ranking:
 
     @property
     def joined(self) -> list[tuple[int, int]]:
-        """Groups that cannot be told apart, as places in the order: all of it unless Friedman's test finds a difference."""
+        """Groups that cannot be told apart, as places in the order; all where Friedman finds no difference."""
         return cliques(self.mean[list(self.order)], self.cd if self.p < ALPHA else np.inf)
 
 
@@ -128,20 +128,24 @@ def _title(found: Ranking, labels: Sequence[str]) -> str:
         return f"{lead}, but {many} {'problem is' if len(found.problems) == 1 else 'problems are'} too few for a test"
     apart = [labels[i] for i in found.separable]
     if not apart:
-        return (
-            f"{lead}, but no distance to it is significant"
-            if len(found.leaders) == 1
-            else f"{lead}; no distance is significant"
-        )
-    return f"{lead}, significantly ahead of {numbers.listed(apart) if len(apart) <= 3 else f'{len(apart)} of {len(labels) - 1} others'}"
+        rest = "but no distance to it is significant" if len(found.leaders) == 1 else "but no distance is significant"
+        return f"{lead}, {rest}"
+    others = numbers.listed(apart) if len(apart) <= 3 else f"{len(apart)} of {len(labels) - 1} others"
+    return f"{lead}, significantly ahead of {others}"
 
 
 def _caption(found: Ranking, labels: Sequence[str], cost: str, problems: int) -> str:
-    words = f"Rank by median {cost} to target on each problem, ties share the mean rank, unsolved ranks last. Large dot: mean over problems; small dots: the problems (area = how many)."
+    words = (
+        f"Rank by median {cost} to target on each problem, ties share the mean rank, unsolved ranks last. "
+        "Large dot: mean over problems; small dots: the problems (area = how many)."
+    )
     if len(found.problems) < problems:
         words += f" Only the {numbers.word(len(found.problems))} problems that everybody ran count."
     if not np.isnan(found.cd):
-        words += f" Grey: closer to the leader than the Nemenyi critical difference, q₀.₀₅ √(k(k+1)/6N) = {numbers.fixed(found.cd, 2)}. Friedman p {numbers.p_value(found.p)}."
+        words += (
+            " Grey: closer to the leader than the Nemenyi critical difference, "
+            f"q₀.₀₅ √(k(k+1)/6N) = {numbers.fixed(found.cd, 2)}. Friedman p {numbers.p_value(found.p)}."
+        )
         if not found.p < ALPHA:
             words += " Friedman's test finds no difference, so none is claimed for any pair."
         elif found.joined == [(0, len(labels) - 1)]:

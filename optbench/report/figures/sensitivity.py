@@ -16,7 +16,7 @@ from ...statistics.summary import on_border
 from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, SIZES, Theme, dash, marker
-from .canvas import HALF, MARGIN, Panel, Sheet, short, styled
+from .canvas import HALF, MARGIN, Panel, Sheet, log_ticks, short, styled
 from .convergence import FLOOR, Frame
 from .figure import Figure
 
@@ -101,7 +101,9 @@ def sensitivity(
         kind="sensitivity",
         problem=problem,
         title="Sensitivity to the learning rate",
-        caption=f"{numbers.word(seeds).capitalize()} tuning {'seed' if seeds == 1 else 'seeds'} a rate, median; ✕ at least half of them failed. Bars: rates within {FACTOR:g}× of the optimizer's own best; marker: the chosen rate; ▸ ◂ it lies on the border of the search space. Points beyond the axis lie on its edge.",
+        caption=f"{numbers.word(seeds).capitalize()} tuning {'seed' if seeds == 1 else 'seeds'} a rate, median; ✕ at "
+        f"least half of them failed. Bars: rates within {FACTOR:g}× of the optimizer's own best; marker: the chosen rate; "
+        "▸ ◂ it lies on the border of the search space. Points beyond the axis lie on its edge.",
         width="half",
         svg=page_svg(draw(PAGE), name, f"Sensitivity to the learning rate on {problem}"),
         data=data,
@@ -125,15 +127,8 @@ def _draw(
     )
     rows.log_ticks("x", most=6)
     panel.log_ticks("y", most=max(3, int(panel.height / 26)))
-    sheet.segments(
-        [
-            [(x, panel.top), (x, panel.bottom)]
-            for x in panel.x([10.0**e for e in range(-12, 9)])
-            if panel.left <= x <= panel.right
-        ],
-        theme.grid,
-        zorder=0,
-    )
+    hairlines = [[(x, panel.top), (x, panel.bottom)] for x in panel.x(log_ticks(low, high, 6))]
+    sheet.segments(hairlines, theme.grid, zorder=0, gid="class|grid-x")
     sheet.text(4, 17, f"median gap after {numbers.number(steps)} steps; ✕ failed", theme.muted, gid="class|axis-name")
     rows.names(f"learning rate; bars: within {FACTOR:g}× of own best", "")
     if np.isfinite(frame.target):

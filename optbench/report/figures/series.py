@@ -58,7 +58,7 @@ def series(match: Contest, cell: Cell, role: str, reference: float) -> Series | 
     if len(seen):
         steps, row = np.unique(seen["step"].to_numpy(), return_inverse=True)
         names = trials["trial"].to_numpy()
-        column = pd.Index(names).get_indexer(seen["trial"])
+        column = pd.Index(names).get_indexer(pd.Index(seen["trial"]))
 
         def table(values: pd.Series, missing: float) -> np.ndarray:
             full = np.full((len(steps), len(names)), missing)

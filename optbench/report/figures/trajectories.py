@@ -57,7 +57,8 @@ def trajectories(match: Contest, problem: str, stem: str, reference: float) -> F
         kind="trajectories",
         problem=problem,
         title="Trajectories from the same start",
-        caption=f"First evaluation seed, {numbers.number(steps)} steps; ○ start, ● end, {words}the number is the final gap. Contours at quantiles of f. Paths leave the window where they are cut.",
+        caption=f"First evaluation seed, {numbers.number(steps)} steps; ○ start, ● end, {words}the number is the final "
+        "gap. Contours at quantiles of f; a path that is cut leaves the window there.",
         width="full",
         svg=page_svg(draw(PAGE), name, f"Trajectories on {problem}"),
         data=pd.concat(
@@ -72,7 +73,7 @@ def _walk(match: Contest, cell: Cell, reference: float) -> Walk | None:
     trials = match.trials(cell.run["run_id"], cell.role)
     if trials.empty:
         return None
-    first = trials.loc[trials["seed"].idxmin()]
+    first = trials.iloc[int(trials["seed"].to_numpy().argmin())]
     curves = match.curves(cell.run["run_id"], cell.role)
     if "x" not in curves or "y" not in curves:
         return None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from . import __version__
+from .compare import add_arguments
 
 EPILOG = """examples:
   optbench run suite=quick                              the quick suite, about two minutes
@@ -49,13 +50,8 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("results", nargs="+", metavar="RESULTS", help="results folders, such as results/quick")
     report.add_argument("-o", "--output", metavar="DIR", help="default: reports/ and the name of the first results folder")
 
-    compare = verbs.add_parser("compare", help="what got better or worse", description="Exit 1 on a regression.")
-    compare.add_argument("base", metavar="BASE", help="results folder before the change")
-    compare.add_argument("new", metavar="NEW", help="results folder after it")
-    compare.add_argument("--format", choices=("text", "markdown", "json"), default="text")
-    compare.add_argument("--size", type=float, default=0.05, help="a regression is worse by more than this fraction")
-    compare.add_argument("--alpha", type=float, default=0.05, help="level of the test over problems")
-    compare.add_argument("-o", "--output", metavar="FILE", help="write there instead of to the terminal")
+    help_line = "what got better or worse, with uncertainty; exit 1 on a regression"
+    add_arguments(verbs.add_parser("compare", help="what got better or worse", description=help_line))
 
     listing = verbs.add_parser("list", help="what exists", description="What exists, with a line on each.")
     listing.add_argument("kind", metavar="KIND", help="problems, optimizers, schedules, modifiers, executors or suites")

@@ -7,28 +7,33 @@ import re
 import textwrap
 from typing import Any
 
+DIRECTIVE = re.compile(r"^[ \t]*\.\. [^\n]*(?:\n[ \t]*(?=\n)|\n[ \t]+\S[^\n]*)*", re.MULTILINE)
+"""A block of reStructuredText, such as `.. math::` with the indented lines under it."""
+ROLE = re.compile(r":[\w:]+:`~?([^`]*)`")
+FIELD = re.compile(r"^:(?:param|type|returns?|rtype|raises)\b", re.MULTILINE)
+
 
 def describe(cls: type) -> dict[str, Any]:
     """Parts of a class's docstring: `summary` (first sentence), `formula` (its indented block), `text`, `args`, `source`.
 
-    Parts that the docstring lacks are empty.
+    Parts that the docstring lacks are empty. Of foreign docstrings, written in reStructuredText, only summary and
+    arguments are taken: their mathematics is LaTeX, which nobody reads on a terminal.
     """
     doc = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
-    if not doc:
-        return {"summary": "", "formula": "", "text": "", "args": {}, "source": ""}
-    body, _, source = doc.partition("\nSource:")
+    foreign = any(mark.search(doc) for mark in (DIRECTIVE, ROLE, FIELD))
+    body, _, source = ROLE.sub(r"\1", DIRECTIVE.sub("", doc)).partition("\nSource:")
     body, _, _ = body.partition("\nRaises:")
     body, _, args = body.partition("\nArgs:")
-    summary, _, rest = body.partition("\n\n")
-    blocks = re.split(r"\n\s*\n", rest)
+    summary, _, rest = body.strip().partition("\n\n")
+    blocks = [] if foreign else re.split(r"\n\s*\n", rest)
     formulas = [textwrap.dedent(b) for b in blocks if b.startswith("    ")]
     text = [" ".join(b.split()) for b in blocks if b.strip() and not b.startswith("    ")]
     return {
         "summary": " ".join(summary.split()),
         "formula": "\n".join(formulas).strip("\n"),
         "text": "\n".join(text),
-        "args": _args(args),
-        "source": " ".join(source.split()),
+        "args": _args(args.split("\n\n")[0] if foreign else args),
+        "source": "" if foreign else " ".join(source.split()),
     }
 
 
@@ -37,5 +42,6 @@ def _args(text: str) -> dict[str, str]:
     for entry in re.split(r"\n(?=    \S)", text):
         names, colon, meaning = entry.strip().partition(":")
         if colon:
+            names = re.sub(r"\(.*\)", "", names)  # as in `lr (float, optional)`
             found |= {name.strip(): " ".join(meaning.split()) for name in names.split(",")}
     return found

@@ -44,6 +44,8 @@ class Recording:
     best_loss: np.ndarray
     died: np.ndarray
     """Step at which the trial diverged; −1 for one that did not."""
+    stopped: np.ndarray
+    """Steps made when time ran out; −1 for one that diverged or came to its end."""
     evaluations: np.ndarray
     hit_steps: np.ndarray
     hit_evaluations: np.ndarray
@@ -83,6 +85,7 @@ class Recorder:
         self.start = torch.full((trials,), torch.nan, **everyone)
         self.limit = torch.full((trials,), torch.inf, **everyone)
         self.died = torch.full((trials,), -1, dtype=torch.int64, device=device)
+        self.stopped = self.died.clone()
         self.evaluations = torch.zeros(trials, **everyone)
         self.level = torch.zeros(trials, dtype=torch.int64, device=device)
         self.hit_steps = torch.full((len(self.targets), trials), torch.inf, **everyone)
@@ -96,13 +99,14 @@ class Recorder:
         self.first, self.filled = first, 0
         like = {"dtype": torch.float64, "device": self.best.device}
         self.losses = torch.empty(BLOCK, len(self.rows), **like)
-        self.objectives = torch.empty(BLOCK, len(self.rows), **like) if self.cheap else None
+        self.objectives = torch.full((BLOCK, len(self.rows)), torch.inf, **like)
+        self.looked: list[int] = []
         self.counts: list[int | Tensor] = []
 
     def begin(self, objective: Loss) -> None:
         """Note the objective at the start."""
         self.start.copy_(objective)
-        self.limit = EXPLODED * self.start.abs().clamp(min=1.0)
+        self.limit = (EXPLODED * self.start.abs().clamp(min=1.0)).clamp(max=torch.finfo(torch.float64).max)
 
     @property
     def full(self) -> bool:
@@ -111,8 +115,8 @@ class Recorder:
     def add(self, loss: Loss, objective: Loss | None, evaluations: int | Tensor) -> None:
         """Note a step: the loss seen, the objective before the step (if followed), gradient evaluations made before it."""
         self.losses[self.filled] = loss
-        if self.objectives is not None and objective is not None:
-            self.objectives[self.filled] = objective
+        if objective is not None:
+            self._look(objective)
         self.counts.append(evaluations)
         self.filled += 1
 
@@ -122,24 +126,26 @@ class Recorder:
             self._put("x", [self.index[step]], params[:, 0][None])
             self._put("y", [self.index[step]], params[:, 1][None])
 
-    def metrics(self, step: int, values: dict[str, Loss], evaluations: int | Tensor) -> None:
-        """Note an evaluation on the grid of a costly objective."""
-        objective = values["objective"][None].to(torch.float64)
-        self._judge(objective, ~(objective.abs() <= self.limit[self.rows]), step, [evaluations])
+    def metrics(self, step: int, values: dict[str, Loss]) -> None:
+        """Note an evaluation on the grid of a costly objective, before the step itself is added."""
+        self._look(values["objective"])
         if self.keep_curves:
             for name, value in values.items():
                 self._put(name, [self.index[step]], value[None])
 
+    def _look(self, objective: Loss) -> None:
+        self.objectives[self.filled] = objective
+        self.looked.append(self.filled)
+
     def flush(self) -> Rows:
         """Work through the block; which of the present rows are still alive."""
-        count = self.filled
-        losses = self.losses[:count]
-        bad = ~(losses.abs() <= self.limit[self.rows])
-        objectives = None
-        if self.objectives is not None:
-            objectives = self.objectives[:count]
-            bad |= ~(objectives.abs() <= self.limit[self.rows])
-        self._judge(objectives, bad, self.first, self.counts)
+        count, limit = self.filled, self.limit[self.rows]
+        losses, objectives = self.losses[:count], self.objectives[:count]
+        bad = ~(losses.abs() <= limit)
+        at = slice(count) if len(self.looked) == count else self.looked
+        bad[at] |= ~(objectives[at].abs() <= limit)
+        if count:
+            self._judge(objectives, bad, self.first, self.counts)
         if self.keep_curves:
             wanted = self.recorded_between(self.first, self.first + count)
             at = [s - self.first for s in wanted]
@@ -147,7 +153,7 @@ class Recorder:
             if wanted:
                 self._put("loss", places, losses[at])
                 self._put("evaluations", places, self._table([self.counts[i] for i in at]))
-                if objectives is not None:
+                if self.cheap:
                     self._put("objective", places, objectives[at])
         self._open(self.first + count)
         return (self.died[self.rows] < 0).nonzero()[:, 0]
@@ -166,20 +172,26 @@ class Recorder:
         """Note the evaluation after the last step of the trials still present."""
         objective = values["objective"][None].to(torch.float64)
         self._judge(objective, ~(objective.abs() <= self.limit[self.rows]), self.budget, [evaluations])
-        self.evaluations[self.rows] = self._row(evaluations)
+        ended = self._note_evaluations(evaluations)
         if self.keep_curves:
             self._put("evaluations", [len(self.recorded) - 1], self._row(evaluations)[None])
             for name, value in values.items():
                 self._put(name, [len(self.recorded) - 1], value[None])
-        ended = self.died[self.rows] < 0
         for name, value in {**values, **test}.items():
             full = self.final.setdefault(name, torch.full_like(self.best, torch.nan))
             full[self.rows[ended]] = value[ended].to(torch.float64)
         self.final_loss[self.rows[ended]] = objective[0, ended]
 
-    def note_evaluations(self, evaluations: int | Tensor) -> None:
-        """Note the gradient evaluations of the present rows, before some of them leave."""
-        self.evaluations[self.rows] = self._row(evaluations)
+    def stop(self, step: int, evaluations: int | Tensor) -> None:
+        """Note that time ran out for the trials still alive."""
+        alive = self._note_evaluations(evaluations)
+        self.stopped[self.rows[alive]] = step
+
+    def _note_evaluations(self, evaluations: int | Tensor) -> Tensor:
+        """Of the living, since the dead had theirs noted when they died, however long they stay."""
+        alive = self.died[self.rows] < 0
+        self.evaluations[self.rows[alive]] = self._row(evaluations)[alive]
+        return alive
 
     def recording(self) -> Recording:
         """Everything, copied from the device once."""
@@ -192,6 +204,7 @@ class Recorder:
             final_loss=array(self.final_loss),
             best_loss=array(self.best),
             died=array(self.died),
+            stopped=array(self.stopped),
             evaluations=array(self.evaluations),
             hit_steps=array(self.hit_steps),
             hit_evaluations=array(self.hit_evaluations),
@@ -200,7 +213,7 @@ class Recorder:
             curves={name: array(value) for name, value in self.curves.items()},
         )
 
-    def _judge(self, objectives: Tensor | None, bad: Tensor, first: int, counts: list[int | Tensor]) -> None:
+    def _judge(self, objectives: Tensor, bad: Tensor, first: int, counts: list[int | Tensor]) -> None:
         """Update deaths, best values and first hits from [steps, present rows]; after a trial's death nothing counts."""
         rows, place = self.rows, torch.arange(len(bad), device=bad.device)[:, None]
         dead_before = self.died[rows] >= 0
@@ -209,11 +222,8 @@ class Recorder:
         death[dead_before] = 0
         if bool(dies.any()):
             self.died[rows[dies]] = first + death[dies]
-            if len(counts) == len(bad):
-                made = self._table(counts)
-                self.evaluations[rows[dies]] = made.gather(0, death[None].clamp(max=len(bad) - 1))[0, dies]
-        if objectives is None:
-            return
+            made = self._table(counts)
+            self.evaluations[rows[dies]] = made.gather(0, death[None].clamp(max=len(bad) - 1))[0, dies]
         counted = torch.where(place < death, objectives, torch.inf)
         least = counted.min(dim=0).values
         best = torch.minimum(self.best[rows], least)

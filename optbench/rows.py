@@ -56,7 +56,7 @@ def run_tables(run: Run, problem: Problem, row: dict[str, Any], stages: list[Sta
             "setting": [number for number, _ in stage.settings],
             "seed": stage.seeds,
             "status": stage.statuses,
-            "status_step": recording.died,
+            "status_step": np.maximum(recording.died, recording.stopped),
             "final_loss": np.where(stage.statuses == "ok", recording.final_loss, np.inf),
             "best_loss": recording.best_loss,
             "start_loss": recording.start_loss,

@@ -78,7 +78,7 @@ def run_trials(
         trials = Trials(problem, *chosen, list(seeds[part]), steps)
         outcomes.append(_run(trials, len(seeds[part]), curves, test, until))
     recording = _joined([o.recording for o in outcomes])
-    if np.isnan(recording.start_loss).all() or np.isinf(recording.start_loss).all():
+    if not np.isfinite(recording.start_loss).any():
         raise ValueError(
             f"{type(problem).__name__}: the objective is {recording.start_loss[0]:g} at the start of every trial; "
             "look at its start() and its data"
@@ -107,7 +107,7 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, until: float | No
         if step in recorder.grid:
             with clocks.pause_for("evaluate"):
                 values = problem.evaluate(params, step) if curves else {"objective": problem.objective(params, step)}
-                recorder.metrics(step, values, made)
+                recorder.metrics(step, values)
         recorder.path(step, params)
         loss = trials.step(step)
         objective = None
@@ -124,13 +124,13 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, until: float | No
                 finished = _leave(trials, recorder, count)
             if finished:
                 break
-            if until is not None and time.perf_counter() > until:
-                timed_out = True
-                break
+        if until is not None and step + 1 < steps and time.perf_counter() > until:
+            timed_out = True
+            break
     clocks.switch("record")
-    if not timed_out:
-        recorder.flush()
-    recorder.note_evaluations(trials.oracle.evaluations())
+    recorder.flush()
+    if timed_out:
+        recorder.stop(step + 1, trials.oracle.evaluations())
     clocks.switch("evaluate")
     if not timed_out and bool((recorder.died[recorder.rows] < 0).any()):
         recorder.path(steps, trials.params)
@@ -147,7 +147,6 @@ def _leave(trials: Trials, recorder: Recorder, count: int) -> bool:
     if len(alive) == 0:
         return True
     if len(alive) <= 0.75 * present:
-        recorder.note_evaluations(trials.oracle.evaluations())
         if len(alive) == 1 and count > 1:
             dead = next(k for k in range(present) if k != int(alive[0]))
             alive = torch.tensor(sorted([int(alive[0]), dead]), device=alive.device)

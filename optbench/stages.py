@@ -115,7 +115,7 @@ def _stage(
         roles=["tuning" if name == "tuning" else "tuned" if number >= 0 else "default" for number, _ in each],
         settings=each,
         seeds=seeds * len(settings),
-        statuses=np.where(recording.died >= 0, "diverged", "timeout" if outcome.timed_out else "ok"),
+        statuses=np.select([recording.died >= 0, recording.stopped >= 0], ["diverged", "timeout"], "ok"),
         recording=recording,
     )
 

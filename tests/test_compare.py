@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
+import optbench
+from optbench.cli import main
 from optbench.compare import add_arguments, compare
 from optbench.compare.text import RENDERERS
 
@@ -337,3 +340,43 @@ def test_comparing_imports_no_torch():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A real sweep, and a copy of it in which every run keeps one byte more."""
+    base, new = tmp_path_factory.mktemp("sweep") / "base", tmp_path_factory.mktemp("sweep") / "new"
+    optbench.run(
+        "problem=beale,saddle", "optimizer=sgd,adam", "tuning.method=grid", "tuning.trials=3", steps=60, results=base
+    )
+    shutil.copytree(base, new)
+    for shard in new.glob("runs-*.parquet"):
+        runs = pd.read_parquet(shard)
+        runs["state_bytes"] += 1
+        runs.to_parquet(shard)
+    return str(base), str(new)
+
+
+def test_a_sweep_compared_with_itself_exits_with_0(folders, capsys):
+    assert main(["compare", folders[0], folders[0]]) == 0
+    assert capsys.readouterr().out.endswith("Nothing regressed.\n")
+
+
+def test_a_regression_exits_with_1_in_every_format(folders, capsys, tmp_path):
+    for form, told in (
+        ("text", "4 regressions."),
+        ("markdown", "optbench: 4 regressions"),
+        ("json", '"regressed": true'),
+    ):
+        assert main(["compare", *folders, "--format", form]) == 1
+        assert told in capsys.readouterr().out
+    assert main(["compare", *folders, "-o", str(tmp_path / "out.txt")]) == 1
+    assert "4 regressions; written to" in capsys.readouterr().out
+    assert (tmp_path / "out.txt").read_text().endswith("4 regressions.\n")
+
+
+def test_a_missing_folder_and_an_unwritable_file_are_usage_errors(folders, capsys, tmp_path):
+    assert main(["compare", folders[0], str(tmp_path / "none")]) == 2
+    assert "there is no results folder" in capsys.readouterr().err
+    assert main(["compare", *folders, "-o", str(tmp_path / "no" / "such" / "file")]) == 2
+    assert "cannot be written" in capsys.readouterr().err

@@ -96,7 +96,7 @@ class LBFGS(Optimizer[LBFGSState]):
         x_new = x.where(~moved[:, None], x + a[:, None] * d)
         s, y = x_new - x, g_new - g
         sy, yy = _dot(s, y), _dot(y, y)
-        keep = moved & (sy > torch.finfo(x.dtype).eps * yy)
+        keep = sy > torch.finfo(x.dtype).eps * yy
         S, Y = _push(S, s, keep), _push(Y, y, keep)
         rho = torch.where(keep[:, None], torch.cat([rho[:, 1:], (1 / sy)[:, None]], dim=1), rho)
         return x_new, LBFGSState(t + 1, S, Y, rho, x_new, f_new, g_new)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from optbench.report.figures import draw_all, focus
@@ -268,3 +269,39 @@ def test_files_are_the_same_every_time(make_results):
     first, second = files(), files()
     assert first == second
     assert first[1].startswith(b"%PDF")
+
+
+def test_what_a_schedule_changes_is_shown_where_several_were_tuned(make_results, figures):
+    assert not [f for f in figures if f.kind == "schedules"]
+    slow = make_results(
+        {"beale": {"adam": 40, "sgd": 40, "lion": NEVER}, "saddle": {"adam": 50, "sgd": NEVER, "lion": NEVER}}
+    )
+    fast = make_results(
+        {"beale": {"adam": 20, "sgd": NEVER, "lion": NEVER}, "saddle": {"adam": 100, "sgd": 5, "lion": NEVER}}
+    )
+
+    def again(frame):
+        frame = frame.copy()
+        frame["run_id"] = frame["run_id"] + "/cosine"
+        if "schedule" in frame:
+            frame["schedule"] = "cosine"
+        return frame
+
+    both = replace(
+        slow,
+        **{
+            t: pd.concat([getattr(slow, t), again(getattr(fast, t))], ignore_index=True)
+            for t in ("runs", "trials", "curves", "hits")
+        },
+    )
+    found = drawn(both)
+    check(found)
+    figure = of(found, "schedules")
+    assert figure.title == "Cosine against constant"
+    ratios = {(row.problem, row.contestant): row.ratio for row in figure.data.itertuples()}
+    assert ratios[("beale", "adam")] == 0.5
+    assert ratios[("saddle", "adam")] == 2
+    assert ratios[("beale", "sgd")] == np.inf
+    assert ratios[("saddle", "sgd")] == 0
+    assert np.isnan(ratios[("beale", "lion")])
+    assert len(re.findall(r'class="mark"', figure.svg)) == 4

@@ -54,8 +54,8 @@ class Table:
     def _trial(self, run_id, number, role, setting, lr, seed, steps, final, status):
         self.trials.append({
             "run_id": run_id, "trial": number, "role": role, "setting": setting, "lr": lr, "seed": seed,
-            "status": status, "final_loss": final, "best_loss": final, "selection_loss": final, "steps_to_target": steps,
-            "evaluations_to_target": 2 * steps, "evaluations": 200,
+            "status": status, "final_loss": final, "best_loss": final, "selection_loss": final,
+            "steps_to_target": steps, "evaluations_to_target": 2 * steps, "evaluations": 200,
         })  # fmt: skip
 
     def done(self):

@@ -13,6 +13,7 @@ from .figure import COSTS, Figure
 from .names import stems
 from .profile import profiles
 from .ranking import Ranking, rank, ranking
+from .schedules import schedules
 from .sensitivity import sensitivity
 from .trajectories import trajectories
 
@@ -34,14 +35,16 @@ def draw_all(match: Contest, summary: pd.DataFrame) -> list[Figure]:
 
 
 def overview(match: Contest, summary: pd.DataFrame) -> list[Figure]:
-    """Ranking, performance profile and ECDF, each for every cost.
+    """Ranking, performance profile and ECDF, each for every cost, and what the schedule changes where several were tuned.
 
     Args:
         match: the contest.
         summary: of `summarise(match)`.
     """
     named = focus(match, summary)
-    return [*ranking(match, summary), *profiles(match, summary, named), *ecdfs(match, named)]
+    several = schedules(match, named)
+    figures = [*ranking(match, summary), *profiles(match, summary, named), *ecdfs(match, named)]
+    return [*figures, several] if several else figures
 
 
 def of_problem(match: Contest, summary: pd.DataFrame, problem: str) -> list[Figure]:

@@ -32,8 +32,8 @@ class Figure:
         width: "full" (1060 units) or "half" (530).
         svg: the drawing for the page. Colours are CSS variables (`--c3` line and `--t3` text of contestants 3, 11, …,
             `--ink`, `--muted`, `--grid`, `--bg`, `--failure`); what belongs to contestant 3 is a
-            `<g class="line" data-o="3">`, or `band`, `dead`, `leader`, `label`, `mark` and so on, several of which may be
-            there or none. Each panel is described by `<g class="ax" data-ax="…">`: left top width height xmin xmax ymin
+            `<g class="line" data-o="3">`, or `band`, `dead`, `leader`, `label`, `mark` and so on; several may be there,
+            or none. Each panel is described by `<g class="ax" data-ax="…">`: left top width height xmin xmax ymin
             ymax xscale yscale, in units of the viewBox and of the data. Lines are written `M x y l dx dy dx dy …`.
         data: what is drawn, one row a point; written as CSV.
         draw: the same drawing in the colours of a theme, for the SVG and PDF files.

@@ -102,8 +102,8 @@ def sensitivity(
         problem=problem,
         title="Sensitivity to the learning rate",
         caption=f"{numbers.word(seeds).capitalize()} tuning {'seed' if seeds == 1 else 'seeds'} a rate, median; ✕ at "
-        f"least half of them failed. Bars: rates within {FACTOR:g}× of the optimizer's own best; marker: the chosen rate; "
-        "▸ ◂ it lies on the border of the search space. Points beyond the axis lie on its edge.",
+        f"least half of them failed. Bars: rates within {FACTOR:g}× of the optimizer's own best; marker: the chosen "
+        "rate; ▸ ◂ it lies on the border of the search space. Points beyond the axis lie on its edge.",
         width="half",
         svg=page_svg(draw(PAGE), name, f"Sensitivity to the learning rate on {problem}"),
         data=data,

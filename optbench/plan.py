@@ -162,8 +162,10 @@ def _named(pick: Any, node: Any) -> Any:
     if _is_torch(pick):
         return {**dict(node), "class": pick}
     found = registry.load_object(pick)
-    search = getattr(found, "search", {})
-    return {"name": pick, "search": dict(search) if isinstance(search, Mapping) else {}}
+    search = getattr(found, "search", None)
+    if not isinstance(search, Mapping):  # the space of any other class by path, so that it is tuned like its rivals
+        search = {key: spec for key, spec in node.get("search", {}).items() if key in registry.defaults(found)}
+    return {"name": pick, "search": dict(search)}
 
 
 def _parse(words: Sequence[str]) -> list[Override]:

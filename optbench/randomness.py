@@ -84,7 +84,7 @@ class Randomness:
     def uniform(
         self, step: int, count: int, rows: Rows | None = None, dtype: torch.dtype = torch.float64
     ) -> Float[Tensor, "trials count"]:
-        """Uniform numbers in the open interval (0, 1), drawn with 52 bits."""
+        """Uniform numbers in the open interval (0, 1), drawn with 52 bits; in float32 rounding may reach its ends."""
         words = self.words(step, count, rows)
         words.bitwise_right_shift_(12).bitwise_and_((1 << 52) - 1)
         return words.to(torch.float64).add_(0.5).mul_(2.0**-52).to(dtype)

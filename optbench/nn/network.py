@@ -17,8 +17,8 @@ from .layers import BATCHED, alone, under_vmap
 class Network:
     """A module as a pure function of rows of parameters.
 
-    The layers of a torch.nn.Sequential run one after the other, each in its batched form (optbench.nn.layers) where there
-    is one; all else runs under torch.func.vmap, or for one trial alone as it is.
+    The layers of a torch.nn.Sequential run one after the other, each in its batched form (optbench.nn.layers) where
+    there is one; all else runs under torch.func.vmap, or for one trial alone as it is.
 
     Args:
         template: the module; its own parameters are never read or changed.
@@ -52,8 +52,7 @@ class Network:
 
     @cached_property
     def _layers(self) -> list[tuple[nn.Module, dict[str, str]]]:
-        """The layers of a torch.nn.Sequential in order, any other module as one layer; each with its parameters' names,
-        its own and the module's."""
+        """The layers of a torch.nn.Sequential, any other module as one; each with its parameters, own → whole name."""
         if type(self.template) is nn.Sequential:
             layers = [(f"{path}.", layer) for path, layer in self.template.named_children()]
         else:

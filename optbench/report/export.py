@@ -71,5 +71,5 @@ def _pdf(figure: Figure, folder: Path) -> Path:
 
 def write_csv(frame: pd.DataFrame, path: Path) -> Path:
     """A frame as CSV: every digit, `inf` for never, nothing for missing."""
-    frame.to_csv(path, index=False, float_format=repr, encoding="utf-8")
+    frame.to_csv(path, index=False, encoding="utf-8")
     return path

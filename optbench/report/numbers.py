@@ -6,6 +6,7 @@ The script in the page (page.js) writes numbers by the same rules; a test compar
 from __future__ import annotations
 
 import math
+from decimal import ROUND_HALF_UP, Decimal
 
 NARROW = "\u202f"
 MINUS = "\u2212"
@@ -30,8 +31,13 @@ def number(value: float) -> str:
     if value >= 999.5:
         return grouped(_half_up(value))
     decimals = 2 - math.floor(math.log10(value))
-    text = f"{value:.{decimals}f}"
+    text = _rounded(value, decimals)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _rounded(value: float, decimals: int) -> str:
+    """To the nearest, exact halves away from zero as JavaScript has it; Python itself would go to the even digit."""
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP))
 
 
 def _half_up(value: float) -> int:
@@ -68,7 +74,7 @@ def fixed(value: float, decimals: int) -> str:
     """A number with this many decimals, for columns in which they must stand below each other: 3.08."""
     if not math.isfinite(value):
         return number(value)
-    return f"{value:.{decimals}f}".replace("-", MINUS)
+    return _rounded(value, decimals).replace("-", MINUS)
 
 
 def ratio(value: float) -> str:
@@ -80,7 +86,7 @@ def ratio(value: float) -> str:
     if abs(value - 1) < 0.005:
         return "1×"
     decimals = 2 if value < 1.095 else 1 if value < 9.95 else 0
-    return (f"{value:.{decimals}f}" if decimals else grouped(_half_up(value))) + "×"
+    return (_rounded(value, decimals) if decimals else grouped(_half_up(value))) + "×"
 
 
 def seconds(value: float) -> str:
@@ -135,7 +141,7 @@ def p_value(value: float) -> str:
         return f"< {power(-14)}"
     if value < 0.00095:
         return f"= {_scientific(value)}"
-    return f"= {value:.2f}" if value >= 0.0995 else f"= {float(f'{value:.2g}'):g}"
+    return f"= {_rounded(value, 2)}" if value >= 0.0995 else f"= {float(f'{value:.2g}'):g}"
 
 
 def word(value: int) -> str:

@@ -38,6 +38,8 @@ def solved_after(problem: Rosenbrock, optimizer: LBFGS, seeds: list[int], target
         run.run(1)
         loss = problem.loss(run.params, None)
         counts = torch.as_tensor(run.oracle.evaluations()).expand(len(seeds)).tolist()
+        if all(needed):
+            break
         needed = [n or (c if f <= target else 0) for n, c, f in zip(needed, counts, loss.tolist(), strict=True)]
     assert all(needed)
     return needed
@@ -45,7 +47,7 @@ def solved_after(problem: Rosenbrock, optimizer: LBFGS, seeds: list[int], target
 
 @pytest.mark.parametrize("n", [2, 6])
 def test_it_needs_about_as_many_evaluations_as_scipy_and_torch(n: int) -> None:
-    problem, seeds, target = Rosenbrock(n=n), list(range(8)), 1e-10
+    problem, seeds, target = Rosenbrock(n=n), list(range(4)), 1e-10
     ours = np.mean(solved_after(problem, LBFGS(), seeds, target))
     scipy_counts, torch_counts = [], []
     for seed in seeds:

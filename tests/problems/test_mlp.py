@@ -59,11 +59,19 @@ def test_metrics_equal_those_of_the_plain_module_on_each_part():
             assert metrics[accuracy][k].item() == pytest.approx(right)
 
 
-def test_a_row_left_alone_in_a_chunk_keeps_the_bits_it_has_in_company():
-    problem = MLP()
-    params = problem.start(range(33))  # a chunk of 32 and one row
-    last = problem.evaluate(params, 0)["objective"][32]
-    assert torch.equal(last, problem.evaluate(params[31:], 0)["objective"][1])
+@pytest.mark.parametrize(("trials", "seen"), [(33, [32, 2]), (34, [32, 2]), (1, [1]), (64, [32, 32])])
+def test_evaluating_in_chunks_never_leaves_one_row_of_several_alone(trials, seen):
+    problem, sizes = MLP(), []
+    params, network = problem.start(range(trials)), problem.network
+
+    def recorded(rows, x):
+        sizes.append(len(rows))
+        return network(rows, x)
+
+    problem.__dict__["network"] = recorded
+    loss, accuracy = problem.measure(params, problem.splits.test)
+    assert sizes == seen
+    assert loss.shape == accuracy.shape == (trials,)
 
 
 def test_a_fresh_network_has_the_loss_of_guessing():

@@ -61,6 +61,11 @@ def test_gradient_noise_has_mean_zero_and_the_stated_deviation():
     assert not torch.equal(noise[0], noise[1])
 
 
+def test_noise_leaves_the_value_at_the_minimum_alone():
+    problem = Quadratic(n=3, noise=2.0)
+    assert problem.loss(problem.minimiser().expand(4, -1), problem.stream(range(4)).at(0)).tolist() == [0.0] * 4
+
+
 def test_noise_lets_gradient_descent_stall_at_the_stated_floor():
     problem = Quadratic(n=5, condition=4, noise=1.0)
     seeds, rate = range(500), 0.05

@@ -76,7 +76,7 @@ def test_the_ranks_of_a_subset_are_those_that_python_computes(page: Any, medians
 
 def test_the_ratios_of_a_subset_are_to_the_fastest_that_is_shown(page: Any, medians: dict) -> None:
     page.click(f".who label[data-i='{index_of(page, 'adam')}'] input")
-    kept = [name for name in ("momentum", "lion", "sgd")]
+    kept = ("momentum", "lion", "sgd")
     rows = page.run(
         "[...document.querySelectorAll('table.heat tbody tr')].map((r) => [...r.cells].filter((c) => "
         "c.getClientRects().length).map((c) => c.firstChild.textContent))"
@@ -238,7 +238,8 @@ def test_the_script_writes_numbers_as_python_does(page: Any) -> None:
     texts = page.run(
         f"(() => {{ const cell = document.querySelector('td[data-steps]'); const texts = [];"
         f"for (const v of {json.dumps(values)}) {{ cell.dataset.steps = v;"
-        "document.querySelector('input[value=steps]').dispatchEvent(new Event('change')); texts.push(cell.firstChild.textContent); }"
+        "document.querySelector('input[value=steps]').dispatchEvent(new Event('change'));"
+        "texts.push(cell.firstChild.textContent); }"
         "return texts; })()"
     )
     assert texts == [numbers.number(v) for v in values]

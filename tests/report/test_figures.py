@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from dataclasses import replace
 from xml.etree import ElementTree
@@ -305,3 +306,8 @@ def test_what_a_schedule_changes_is_shown_where_several_were_tuned(make_results,
     assert ratios[("saddle", "sgd")] == 0
     assert np.isnan(ratios[("beale", "lion")])
     assert len(re.findall(r'class="mark"', figure.svg)) == 4
+
+
+def test_figures_can_be_sent_to_another_process(figures):
+    for figure in figures:
+        assert pickle.loads(pickle.dumps(figure.draw))(LIGHT).bbox.width == (1060 if figure.width == "full" else 530)

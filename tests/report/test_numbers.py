@@ -45,8 +45,8 @@ def test_what_is_written_is_within_a_twentieth_of_the_number(mantissa: float, ex
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1.0, "1×"), (1.004, "1×"), (1.02, "1.02×"), (1.07, "1.07×"), (1.098, "1.1×"), (7.44, "7.4×"), (9.96, "10×"),
-     (36.4, "36×"), (math.inf, "∞"), (math.nan, "–")],
+    [(1.0, "1×"), (1.25, "1.3×"), (1.004, "1×"), (1.02, "1.02×"), (1.07, "1.07×"), (1.098, "1.1×"), (7.44, "7.4×"),
+     (9.96, "10×"), (36.4, "36×"), (math.inf, "∞"), (math.nan, "–")],
 )  # fmt: skip
 def test_a_ratio_has_two_decimals_near_one_and_none_above_ten(value: float, text: str) -> None:
     assert numbers.ratio(value) == text

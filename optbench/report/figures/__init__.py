@@ -35,7 +35,7 @@ def draw_all(match: Contest, summary: pd.DataFrame) -> list[Figure]:
 
 
 def overview(match: Contest, summary: pd.DataFrame) -> list[Figure]:
-    """Ranking, performance profile and ECDF, each for every cost, and what the schedule changes where several were tuned.
+    """Ranking, performance profile and ECDF for every cost; and what the schedule changes, where several were tuned.
 
     Args:
         match: the contest.

@@ -6,6 +6,7 @@ placed directly; the result is the same SVG and PDF.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -32,6 +33,7 @@ MARGIN = 106
 def styled(draw: Callable[..., Drawing]) -> Callable[..., Drawing]:
     """Run a drawing function under the report's matplotlib settings."""
 
+    @functools.wraps(draw)  # also lets figures be sent to another process
     def wrapped(*args: Any, **kwargs: Any) -> Drawing:
         with mpl.rc_context(STYLE):
             return draw(*args, **kwargs)

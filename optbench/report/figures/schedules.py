@@ -74,8 +74,9 @@ def schedules(match: Contest, focus: frozenset[int]) -> Figure | None:
         name="schedules",
         kind="schedules",
         title=title,
-        caption=f"Median steps to target with {other} as a multiple of those with {plain}, each at its own tuned setting; "
-        f"left of 1×: {other} is faster. At the edges only one of the two arrives; where neither does there is no mark.",
+        caption=f"Median steps to target with {other} as a multiple of those with {plain}, each at its own tuned "
+        f"setting; left of 1×: {other} is faster. At the edges only one of the two arrives; where neither does there "
+        "is no mark.",
         width="half",
         svg=page_svg(draw(PAGE), "schedules", title),
         data=pd.DataFrame(

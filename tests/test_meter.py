@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pytest
+import torch
+from optbench import meter
+from optbench.meter import Clocks, PeakMemory, state_bytes, step_seconds
+from optbench.optimizers import OPTIMIZERS
+from optbench.problems.rosenbrock import Rosenbrock
+from optbench.schedules import SCHEDULES
+from optbench.trials import Trials
+
+CPU = torch.device("cpu")
+
+
+class Pair(NamedTuple):
+    t: int
+    m: torch.Tensor
+
+
+@dataclass
+class Box:
+    inside: dict[str, list[torch.Tensor]]
+
+
+def test_bytes_of_state_are_those_of_all_tensors_in_it() -> None:
+    ten = torch.zeros(10, dtype=torch.float64)
+    assert state_bytes(Pair(3, ten)) == 80
+    assert state_bytes(Box({"a": [ten, ten.float()]})) == 120
+    assert state_bytes([(), 4, "x", None, {"k": torch.zeros(3, dtype=torch.bool)}]) == 3
+
+
+def test_adam_holds_two_numbers_a_parameter_and_torch_as_many() -> None:
+    params = Rosenbrock(n=50).start([0])
+    state = OPTIMIZERS["adam"]().init(params, Rosenbrock(n=50).layout)
+    assert state_bytes(state) == 2 * 50 * 8
+    x = torch.nn.Parameter(params[0])
+    theirs = torch.optim.SGD([x], lr=0.1, momentum=0.9)
+    x.grad = torch.ones(50, dtype=torch.float64)
+    theirs.step()
+    assert state_bytes(theirs) == 50 * 8
+
+
+def test_clocks_run_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 10.0, 11.0, 13.0, 20.0])
+    monkeypatch.setattr(meter.time, "perf_counter", lambda: next(times))
+    clocks = Clocks(CPU)
+    clocks.switch("train")
+    with clocks.pause_for("evaluate"):  # 10 to 11
+        pass
+    clocks.switch("record")  # at 13
+    clocks.switch("")  # at 20
+    assert clocks.seconds == {"train": 12.0, "evaluate": 1.0, "record": 7.0}
+
+
+def test_the_time_of_a_step_is_the_median_over_fresh_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def one() -> Trials:
+        made.append(Trials(Rosenbrock(), OPTIMIZERS["sgd"](), SCHEDULES["constant"](), [], [0], 50))
+        return made[-1]
+
+    took = iter([1.0, *(n * s for n, s in ((3, 50), (1, 50), (2, 50), (5, 50), (4, 50)))])
+    stepped = []
+    monkeypatch.setattr(meter, "_steps", lambda trial, steps, device: stepped.append(steps) or next(took))
+    median, spread = step_seconds(one, seconds=1e6)
+    assert (median, spread) == (3.0, 2.0)
+    assert stepped == [4, 50, 50, 50, 50, 50]
+    assert len(set(map(id, made[-5:]))) == 5
+
+
+def test_timing_moves_parameters() -> None:
+    made = []
+
+    def one() -> Trials:
+        made.append(Trials(Rosenbrock(), OPTIMIZERS["adam"](), SCHEDULES["constant"](), [], [0], 8))
+        return made[-1]
+
+    median, spread = step_seconds(one, seconds=0.01)
+    assert median > 0
+    assert spread >= 0
+    assert all(not torch.equal(t.params, Rosenbrock().start([0])) for t in made[-5:])
+
+
+def test_peak_memory_is_unknown_on_a_cpu() -> None:
+    with PeakMemory(CPU) as memory:
+        torch.zeros(1000)
+    assert math.isnan(memory.allocated)
+    assert math.isnan(memory.reserved)

@@ -96,7 +96,7 @@ def _check(owner: str, name: str, value: Any, default: Any, legal: Range) -> Non
             raise ValueError(f"{owner}: {name} must lie in {legal}, got {value.reshape(-1)[trial].item():g} in trial {trial}")
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{owner}: {name} must be a number, got {value!r}")
-    elif legal.whole and value != int(value):
-        raise TypeError(f"{owner}: {name} must be a whole number, got {value!r}")
     elif legal.broken(value):
         raise ValueError(f"{owner}: {name} must lie in {legal}, got {value:g}")
+    elif legal.whole and value != int(value):
+        raise TypeError(f"{owner}: {name} must be a whole number, got {value!r}")

@@ -57,8 +57,7 @@ def load_object(path: str) -> Any:
         return getattr(module, name)
     if "/" in path or path.endswith(".py"):
         raise UsageError(f"{path}: say which class of the file is meant, as in {path}:Mine")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    _make_importable(Path.cwd())
     parts = path.split(".")
     for cut in range(len(parts) - 1, 0, -1):
         head, tail = ".".join(parts[:cut]), parts[cut:]
@@ -78,10 +77,16 @@ def load_object(path: str) -> Any:
     raise UsageError(f"{path}: there is no package {parts[0]!r}; is it installed in this environment (pip install …)?")
 
 
+def _make_importable(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
 def _load_file(file: str) -> Any:
     path = Path(file).expanduser().resolve()
     if not path.is_file():
         raise UsageError(f"there is no file {file}")
+    _make_importable(path.parent)
     try:
         identity = str(path).encode() + path.read_bytes()  # so that a file edited in a running session is read anew
     except OSError as error:

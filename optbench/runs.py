@@ -81,7 +81,9 @@ class Run:
 
     @cached_property
     def run_id(self) -> str:
+        builder = self.optimizer.get("params")
         sources = [registry.fingerprint(c) for c in self.classes]
+        sources += [registry.fingerprint(registry.load_object(builder))] if isinstance(builder, str) else []
         return _hash([self.config, self.classes[0].version, sources])
 
     @cached_property
@@ -98,7 +100,7 @@ class Run:
     def optimizer_class(self) -> type:
         name = self.optimizer["name"]
         if name == "from_torch":
-            if "class" not in self.optimizer:
+            if self.optimizer.get("class", "???") == "???":
                 raise UsageError("optimizer=from_torch needs optimizer.class=…, such as torch.optim.NAdam")
             name = self.optimizer["class"]
         found = registry.resolve("optimizer", name)
@@ -154,7 +156,10 @@ class Run:
 
     def build_optimizer(self, chosen: Sequence[Mapping[str, Any]], problem: Problem) -> Optimizer:
         """The optimizer with the settings of each trial: one number where there is one trial, else columns."""
-        return self._optimizer(settings_of(self.optimizer) | columns(chosen, problem.kind))
+        kind = problem.kind
+        if not issubclass(self.optimizer_class, Optimizer):  # a torch class takes Python numbers, so none is rounded
+            kind = {**kind, "dtype": torch.float64}
+        return self._optimizer(settings_of(self.optimizer) | columns(chosen, kind))
 
     def _optimizer(self, settings: Mapping[str, Any]) -> Optimizer:
         if issubclass(self.optimizer_class, Optimizer):

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import qmc
 
 from .errors import UsageError, near
 from .randomness import Randomness
@@ -60,6 +59,8 @@ def draw(spaces: Mapping[str, dict[str, Any]], method: str, trials: int) -> list
     if method == "grid":
         return _grid(spaces, trials)
     if method == "sobol":
+        from scipy.stats import qmc  # takes a second to import, and most sweeps do without
+
         sampler = qmc.Sobol(len(spaces), scramble=True, rng=np.random.default_rng(0))
         points = sampler.random_base2(max(0, math.ceil(math.log2(trials))))[:trials]
     else:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -53,7 +54,7 @@ def sweep(plan: Plan, progress: Progress) -> Done:
     """
     began = time.perf_counter()
     runs = list({run.run_id: run for run in plan.runs}.values())
-    executor = _executor(plan.executor)
+    executor = _executor(plan.executor, len(runs))
     workers, threads = getattr(executor, "workers", 1), plan.executor.get("threads", 1)
     store = Store(
         plan.results,
@@ -94,20 +95,26 @@ def sweep(plan: Plan, progress: Progress) -> Done:
 
 
 def _do(left: list[Run], executor: Any, keep: Callable[[Run, Tables], None]) -> None:
-    if getattr(executor, "workers", 1) == 1 and not hasattr(executor, "retries"):
-        for run in left:
-            keep(run, executor.submit(execute, run).result())
-        return
-    futures: dict[Future[Tables], Run] = {executor.submit(execute, run): run for run in left}
-    for future in as_completed(futures):
-        run = futures.pop(future)
-        try:
-            tables = future.result()
-        except BrokenProcessPool:
-            tables = failed_tables(run, "error", "its worker process died each time it was tried (killed, or out of memory?)")
-        except Exception as error:  # the run could not be handed to a worker, or its tables not back
-            tables = failed_tables(run, "error", f"{type(error).__name__}: {' '.join(str(error).split())}")
-        keep(run, tables)
+    """Hand out runs a few ahead of the workers, so that each is kept as soon as it ends, whatever the executor."""
+    waiting, flying = iter(left), dict[Future[Tables], Run]()
+    ahead = 2 * getattr(executor, "workers", 1) - 1
+    while True:
+        for run in itertools.islice(waiting, max(0, ahead - len(flying))):
+            flying[executor.submit(execute, run)] = run
+        if not flying:
+            return
+        for future in wait(flying, return_when=FIRST_COMPLETED).done:
+            run = flying.pop(future)
+            keep(run, _tables(run, future))
+
+
+def _tables(run: Run, future: Future[Tables]) -> Tables:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return failed_tables(run, "error", "its worker process died each time it was tried (killed, or out of memory?)")
+    except Exception as error:  # the run could not be handed to a worker, or its tables not back
+        return failed_tables(run, "error", f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def _last_flush(plan: Plan, store: Store) -> None:
@@ -124,7 +131,8 @@ def _disk_error(plan: Plan, store: Store, error: OSError) -> DiskError:
     )
 
 
-def _executor(settings: dict[str, Any]) -> Any:
+def _executor(settings: dict[str, Any], runs: int) -> Any:
+    """The executor asked for; a single run is done in this process, since a pool of workers takes seconds to start."""
     name = settings["name"]
     if name not in EXECUTORS:
         raise UsageError(f"no executor is called {name!r}{near(name, EXECUTORS)} (there are {', '.join(EXECUTORS)})")
@@ -132,4 +140,6 @@ def _executor(settings: dict[str, Any]) -> Any:
     for key, value in given.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < (key != "retries")):
             raise UsageError(f"executor.{key} must be a whole number of at least {int(key != 'retries')}, got {value!r}")
+    if name == "local" and runs == 1:
+        return EXECUTORS["serial"](given["threads"])
     return EXECUTORS[name](**given)

@@ -169,8 +169,7 @@ def test_every_optimizer_sees_the_same_starts_and_batches() -> None:
 
         def loss(self, params: Params, batch: Batch) -> Loss:
             if params.requires_grad:
-                seen.setdefault(self.watcher, []).extend([params.detach().clone()] if self.watcher not in seen else [])
-                seen[self.watcher].append(batch.clone())
+                seen.setdefault(self.watcher, [params.detach().clone()]).append(batch.clone())
             return super().loss(params, batch)
 
     run(Watched(watcher="adam"), "adam", [5, 6], 6)

@@ -6,11 +6,23 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
 
+import torch
+
+from .worker import tune
+
 
 class SerialExecutor(Executor):
-    """Does each task at once, in this process; its future is done when `submit` returns."""
+    """Does each task at once, in this process; its future is done when `submit` returns.
+
+    Args:
+        threads: torch threads while it is open; those of before come back when it is shut down.
+    """
 
     workers = 1
+
+    def __init__(self, threads: int = 1):
+        self._before = torch.get_num_threads()
+        tune(threads)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
@@ -19,3 +31,6 @@ class SerialExecutor(Executor):
         except Exception as error:
             future.set_exception(error)
         return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        torch.set_num_threads(self._before)

@@ -12,14 +12,19 @@ from .. import execute  # noqa: F401  imported here so that forked workers have 
 
 
 def prepare(path: list[str], threads: int = 1) -> None:
-    """Threads, denormals, import path and memory allocator of this process.
-
-    Denormals are flushed to zero (they made a matrix product 84 times slower), and malloc keeps large blocks instead of
-    giving them back to the system after each step (page faults cost half of a step with ten million parameters). Ctrl-C
-    reaches every process of a terminal; here it is ignored, since the sweep's own process stops its workers.
-    """
+    """Import path and speed of a worker process, and no Ctrl-C: that reaches every process of a terminal, and the sweep's
+    own process stops its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path[:] = path
+    tune(threads)
+
+
+def tune(threads: int) -> None:
+    """Threads, denormals and memory allocator of this process.
+
+    Denormals are flushed to zero (they made a matrix product 84 times slower), and malloc keeps large blocks instead of
+    giving them back to the system after each step (page faults cost half of a step with ten million parameters).
+    """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     if sys.platform == "linux":

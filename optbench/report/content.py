@@ -234,7 +234,7 @@ def _provenance(results: Results) -> list[tuple[str, str]]:
     for number, sweep in enumerate(results.sweeps, 1):
         mark = f" {number}" if several else ""
         found.append((f"Command{mark}", _command(sweep.get("command", ""))))
-        found.append((f"Started{mark}", _time(sweep.get("time", ""))))
+        found.append((f"Started{mark}", _time(sweep.get("started", sweep.get("time", "")))))
         found.append((f"Run with{mark}", "\n".join(_flat(sweep.get("provenance", {})))))
     runs, trials = results.runs, results.trials
     clocks = {name: float(np.nansum(runs[f"{name}_seconds"])) for name in ("train", "evaluate", "record")}

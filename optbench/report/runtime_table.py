@@ -68,8 +68,7 @@ def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: li
         )
         if defaults:
             cells.append(Cell(number(row["default_median_steps"]), row["default_median_steps"]))
-        spread = f"{number(row[final_of + '_q1'])} … {number(row[final_of + '_q3'])}"
-        cells.append(Cell(number(row[f"{final_of}_median"]), row[f"{final_of}_median"], spread))
+        cells.append(Cell(number(row[f"{final_of}_median"]), row[f"{final_of}_median"]))
         lost = row["failures"]
         cells.append(
             Cell(f"{lost}" if lost else "0", lost, f"✕{row['diverged']}" if row["diverged"] else "", bool(lost))
@@ -97,7 +96,7 @@ def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: li
             f"Targets are {'distances of the objective from its minimum' if base else 'values of the objective'}, the "
             "bold one counts as solved. Expected runtime = cost of all seeds, failures at their full budget, over the "
             "number of seeds that arrive; the small count says how many do; ∞ none. Bold: best. Median: over the "
-            "seeds, ∞ unless more than half arrive. Behind the final value stand its quartiles. "
+            "seeds, ∞ unless more than half arrive. "
             + ("Defaults: median steps without tuning. " if defaults else "")
             + "Failed: seeds that did not finish, ✕ those that diverged. ▸ ◂ the setting lies on the border of its "
             "search space. Step: time of one step measured alone."

@@ -228,7 +228,7 @@ def _price(match: Contest, optimizers: pd.DataFrame) -> Text:
             Name(int(cheap["index"]), cheap["contestant"]),
             f"; its state is {number(dear['state_bytes_per_parameter'])} bytes a parameter.",
         ]  # fmt: skip
-    usable = optimizers[np.isfinite(optimizers["usable_decades"])]
+    usable = optimizers[optimizers["usable_decades"] > 0]
     if len(usable) > 1:
         wide = usable.sort_values(["usable_decades", "index"], ascending=[False, True], kind="stable").iloc[0]
         text += [

@@ -15,10 +15,16 @@ from .. import registry
 from ..errors import UsageError, near
 from ..describe import describe
 from ..executors import EXECUTORS
-from ..interfaces import Problem
+from ..interfaces import Optimizer, OracleModifier, Problem, Schedule, UpdateModifier
 from ..optimizers.from_torch import FromTorch
 from ..optimizers.from_torch import defaults as torch_defaults
 
+BASES: dict[str, tuple[type, ...]] = {
+    "problem": (Problem,),
+    "optimizer": (Optimizer, torch.optim.Optimizer),
+    "schedule": (Schedule,),
+    "modifier": (OracleModifier, UpdateModifier),
+}
 PLURALS = {"problems": "problem", "optimizers": "optimizer", "schedules": "schedule", "modifiers": "modifier"}
 
 
@@ -70,7 +76,8 @@ def show(name: str) -> int:
     elif issubclass(cls, torch.optim.Optimizer):
         out.print("\nSettings", style="bold")
         for key, value in torch_defaults(cls).items():
-            out.print(f"  {key} = {_value(value)}")
+            meaning = told["args"].get(key, "")
+            out.print(f"  {key} = {_value(value)}" + (f"    {meaning}" if meaning else ""))
     if issubclass(cls, Problem):
         _about_problem(out, cls)
     file = _conf(kind) / f"{name}.yaml"
@@ -99,7 +106,10 @@ def _about_problem(out: Console, cls: type[Problem]) -> None:
 def _find(name: str) -> tuple[str, type]:
     if registry.is_path(name):
         cls = registry.load_object(name)
-        return "problem" if isinstance(cls, type) and issubclass(cls, Problem) else "optimizer", cls
+        for kind, bases in BASES.items():
+            if isinstance(cls, type) and issubclass(cls, bases):
+                return kind, cls
+        raise UsageError(f"{name} is neither a problem, an optimizer, a schedule nor a modifier")
     for kind in registry.KINDS:
         if name in registry.table(kind):
             return kind, registry.table(kind)[name]

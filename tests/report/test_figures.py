@@ -178,7 +178,7 @@ def test_a_line_that_leaves_below_is_labelled_with_the_step_at_which_it_does(fig
 def test_the_band_is_drawn_only_where_both_quartiles_are_finite(make_results):
     results = make_results({"rosenbrock": {"adam": 20}})
     curves = results.curves.copy()
-    lost = (curves["seed"] > 0) & (curves["step"] > 10) & (curves["role"] == "tuned")
+    lost = (curves["seed"] == 2) & (curves["step"] > 10) & (curves["role"] == "tuned")
     curves = curves[~lost]
     svg = of(drawn(replace(results, curves=curves)), "convergence", cost="steps", role="tuned").svg
     ax = [float(v) for v in re.search(r'data-ax="([^"]+)"', svg).group(1).split()[:8]]

@@ -50,6 +50,12 @@ def test_the_interval_takes_the_order_statistics_of_conovers_table(n, j):
     assert coverage >= 0.95
 
 
+def test_the_narrowest_interval_keeps_its_ends_in_order_and_counts_its_coverage():
+    # 1 − 2·(1 + 5)/32 and 1 − 2·(1 + 4)/16, by Pascal's triangle
+    assert median_interval([1, 2, 3, 4, 5], level=0.01) == (2, 4, 0.625)
+    assert median_interval([1, 2, 3, 4], level=0.01) == (2, 3, 0.375)
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 3])
 def test_the_interval_of_few_values_stays_in_order(n):
     low, high, coverage = median_interval(np.arange(n))

@@ -47,7 +47,7 @@ def runtimes(match: Contest, cell: Cell) -> tuple[np.ndarray, dict[str, np.ndarr
     column = np.array([int(np.abs(targets - t).argmin()) for t in hits["target"]], int)
     shape = (len(trials), len(targets))
     found = {"steps": np.full(shape, np.inf), "evaluations": np.full(shape, np.inf)}
-    found["steps"][row, 0] = hits["step"].to_numpy(float)
+    found["steps"][row, column] = hits["step"].to_numpy(float)
     found["evaluations"][row, column] = hits["evaluations"].to_numpy(float)
     found["seconds"] = found["steps"] * float(run["step_seconds"])
     whole = {

@@ -31,7 +31,7 @@ State = TypeVar("State")
 T = TypeVar("T")
 
 
-def select(tree: T, rows: Rows) -> T:
+def select(tree: T, rows: Rows | slice) -> T:
     """The same structure with only these trials: every tensor is indexed along dimension 0, all else is kept.
 
     Walks tuples, named tuples, lists, dicts and dataclasses. Tensors with a single row are taken to be shared.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 
 from .interfaces import Batch, Loss, Oracle, Params, Problem, Rows, Stream, select
@@ -89,4 +91,4 @@ def chunks(rows: int, size: int) -> list[slice]:
     """
     count = max(1, min(-(-rows // max(size, 1)), rows // 2))
     edges = [rows * k // count for k in range(count + 1)]
-    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges)]

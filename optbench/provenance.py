@@ -14,8 +14,6 @@ from typing import Any
 
 import torch
 
-from . import __version__
-
 PACKAGES = ("torch", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "hydra-core", "matplotlib")
 
 
@@ -28,7 +26,7 @@ def provenance(device: str, threads: int = 1, workers: int = 1) -> dict[str, Any
         workers: worker processes.
     """
     return {
-        "optbench": __version__,
+        "optbench": _version("optbench"),
         "commit": _commit(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},

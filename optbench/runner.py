@@ -166,7 +166,7 @@ def _joined(parts: list[Recording]) -> Recording:
         if f.name == "steps":
             joined[f.name] = values[0]
         elif isinstance(values[0], dict):
-            names = [name for name in values[0]] + [n for v in values[1:] for n in v if n not in values[0]]
+            names = list(values[0]) + [n for v in values[1:] for n in v if n not in values[0]]
             joined[f.name] = {
                 name: np.concatenate([_or_nan(v, name, part, f.name) for v, part in zip(values, parts, strict=True)], -1)
                 for name in dict.fromkeys(names)

@@ -93,7 +93,7 @@ class Results:
         for shard, runs in self._newest.groupby("shard")["run_id"]:
             table = pq.read_table(self.path / f"{name}-{shard}.parquet")
             if table.num_columns:
-                tables.append(table.filter(pc.is_in(table["run_id"], pa.array(list(runs)))))
+                tables.append(table.filter(pc.field("run_id").isin(list(runs))))
         if not tables:
             return pd.DataFrame({c: pd.Series(dtype=d) for c, d in EMPTY[name].items()})
         return pa.concat_tables(tables, promote_options="permissive").to_pandas(strings_to_categorical=True)

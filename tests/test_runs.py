@@ -63,7 +63,7 @@ def test_a_run_is_another_when_the_optimizers_file_is_edited(mine: Path) -> None
     [
         ([], ("rosenbrock", "adam", "constant", "")),
         (["problem.n=10", "optimizer.lr=0.1"], ("rosenbrock(n=10)", "adam(lr=0.1)", "constant", "")),
-        (["optimizer.betas=[0.8,0.999]"], ("rosenbrock", "adam(betas=(0.8,0.999))", "constant", "")),
+        (["optimizer.betas=[0.8,0.999]"], ("rosenbrock", "adam(betas=[0.8,0.999])", "constant", "")),
         (["problem.n=2", "optimizer.lr=1e-3", "problem.factor=100"], ("rosenbrock", "adam", "constant", "")),
         (["dtype=float64"], ("rosenbrock", "adam", "constant", "")),
         (["dtype=float32"], ("rosenbrock(dtype=float32)", "adam", "constant", "")),

@@ -16,6 +16,7 @@ from ..statistics.contest import Contest, contest
 from ..statistics.contest import Results as Tables
 from ..statistics.sensitivity import usable, width
 from ..statistics.summary import summarise
+from .figures import draw_all
 from .figures.figure import Figure
 from .figures.names import stems
 from .figures.sensitivity import rates_of
@@ -72,7 +73,6 @@ class Content:
     lead: Text
     facts: Sequence[tuple[str, Text]]
     verdicts: Mapping[str, tuple[Text, bool]]
-    figures: Sequence[Figure]
     heat: Table
     runtimes: Mapping[str, Table]
     optimizers: Table
@@ -80,6 +80,11 @@ class Content:
     failed_runs: Table | None
     provenance: Sequence[tuple[str, str]]
     configurations: Sequence[tuple[str, str]]
+
+    @cached_property
+    def figures(self) -> Sequence[Figure]:
+        """Every figure, drawn when they are first asked for."""
+        return draw_all(self.match, self.summary)
 
     @property
     def order(self) -> list[int]:
@@ -109,15 +114,12 @@ def compose(results: Results, title: str | None = None, source: str = "") -> Con
         title: heading of the report; made from the counts where it is None.
         source: name of the result set.
     """
-    from .figures import draw_all
-
     match = contest(results)
     summary = summarise(match)
     place = standing(match, summary)
     usable = _usable_decades(match, summary)
     optimizers = optimizer_frame(match, summary, place.mean, usable)
-    figures = draw_all(match, summary)
-    roles = tuple(r for r in ("tuned", "default") if any(f.role == r for f in figures))
+    roles = tuple(role for role in ("tuned", "default") if (results.trials["role"] == role).any())
     first = {problem: summary[summary["problem"] == problem].iloc[0] for problem in match.problems}
     stem = stems(match.problems)
     runtimes = {p: runtime_table(match, summary, p, place.order, stem[p]) for p in match.problems}
@@ -136,7 +138,6 @@ def compose(results: Results, title: str | None = None, source: str = "") -> Con
         lead=lead(match, summary, place),
         facts=facts(match, summary, optimizers, place),
         verdicts={p: verdict(match, summary, p) for p in match.problems},
-        figures=figures,
         heat=heat_table(match, summary, place.order),
         runtimes=runtimes,
         optimizers=optimizer_table(optimizers, place.order),

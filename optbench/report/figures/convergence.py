@@ -122,7 +122,8 @@ def _caption(lines: Sequence[Series], frame: Frame, cost: str) -> str:
     parts = [over]
     if any(len(s.died) for s in lines):
         parts.append("✕ a failed seed, where it was last seen; a line ends when half of its seeds have failed")
-    parts.append("↓ with a number: leaves the axis below at that cost")
+    if any(s.median.size and s.median[-1] < frame.low for s in lines):
+        parts.append("↓ with a number: leaves the axis below at that cost")
     sentences = "; ".join(parts) + "."
     if not frame.known:
         least = numbers.number(frame.reference)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import registry
 from .errors import UsageError
 from .interfaces import Optimizer, Problem, Schedule
+from .registry import build, make, resolve
 from .store import Results
 
 
@@ -17,7 +17,7 @@ def problem(name: str, **settings: Any) -> Problem:
     Raises:
         UsageError: an unknown name or setting, or a value outside its range.
     """
-    return registry.build("problem", name, settings)
+    return build("problem", name, settings)
 
 
 def optimizer(name: str, **settings: Any) -> Optimizer:
@@ -26,9 +26,9 @@ def optimizer(name: str, **settings: Any) -> Optimizer:
     Raises:
         UsageError: an unknown name or setting, or a value outside its range.
     """
-    cls = registry.resolve("optimizer", name)
+    cls = resolve("optimizer", name)
     if issubclass(cls, Optimizer):
-        return registry.make(cls, name, settings)
+        return make(cls, name, settings)
     from .optimizers.from_torch import FromTorch
 
     return FromTorch.from_settings(cls, settings)
@@ -40,7 +40,7 @@ def schedule(name: str, **settings: Any) -> Schedule:
     Raises:
         UsageError: an unknown name or setting, or a value outside its range.
     """
-    return registry.build("schedule", name, settings)
+    return build("schedule", name, settings)
 
 
 def load(path: str | os.PathLike[str]) -> Results:

@@ -29,7 +29,9 @@ class Range:
     def __str__(self) -> str:
         if self.choices:
             return "{" + ", ".join(map(str, self.choices)) + "}"
-        low = f"[{self.least:g}" if self.least is not None else f"({self.above:g}" if self.above is not None else "(-inf"
+        low = (
+            f"[{self.least:g}" if self.least is not None else f"({self.above:g}" if self.above is not None else "(-inf"
+        )
         high = f"{self.most:g}]" if self.most is not None else f"{self.below:g})" if self.below is not None else "inf)"
         return f"{low}, {high}" + (", whole" if self.whole else "") + (", or null" if self.optional else "")
 
@@ -80,7 +82,9 @@ def _check(owner: str, name: str, value: Any, default: Any, legal: Range) -> Non
         return
     if legal.choices:
         if value not in legal.choices:
-            raise ValueError(f"{owner}: {name} must be one of {', '.join(map(str, legal.choices))}, got {value!r}{near(str(value), map(str, legal.choices))}")
+            raise ValueError(
+                f"{owner}: {name} must be one of {', '.join(map(str, legal.choices))}, got {value!r}{near(str(value), map(str, legal.choices))}"
+            )
     elif isinstance(default, bool):
         if not isinstance(value, bool):
             raise TypeError(f"{owner}: {name} must be true or false, got {value!r}")
@@ -93,7 +97,9 @@ def _check(owner: str, name: str, value: Any, default: Any, legal: Range) -> Non
         wrong = legal.broken(value)
         if bool(wrong.any()):
             trial = int(wrong.reshape(-1).nonzero()[0])
-            raise ValueError(f"{owner}: {name} must lie in {legal}, got {value.reshape(-1)[trial].item():g} in trial {trial}")
+            raise ValueError(
+                f"{owner}: {name} must lie in {legal}, got {value.reshape(-1)[trial].item():g} in trial {trial}"
+            )
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{owner}: {name} must be a number, got {value!r}")
     elif legal.broken(value):

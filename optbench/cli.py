@@ -40,15 +40,21 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"optbench {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", title="verbs")
 
-    run = verbs.add_parser("run", help="one run or a sweep", description="One run or a sweep; goes on where it was stopped.")
-    run.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="problem=rosenbrock,beale optimizer=adam steps=2000 …")
+    run = verbs.add_parser(
+        "run", help="one run or a sweep", description="One run or a sweep; goes on where it was stopped."
+    )
+    run.add_argument(
+        "overrides", nargs="*", metavar="KEY=VALUE", help="problem=rosenbrock,beale optimizer=adam steps=2000 …"
+    )
     run.add_argument("--config-dir", metavar="DIR", help="a folder with options of your own: DIR/optimizer/mine.yaml …")
     run.add_argument("--cfg", action="store_true", help="print the resolved configuration of each run and stop")
     run.add_argument("--dry-run", action="store_true", help="say what would be run and stop")
 
     report = verbs.add_parser("report", help="the comparison report", description="The comparison report as one page.")
     report.add_argument("results", nargs="+", metavar="RESULTS", help="results folders, such as results/quick")
-    report.add_argument("-o", "--output", metavar="DIR", help="default: reports/ and the name of the first results folder")
+    report.add_argument(
+        "-o", "--output", metavar="DIR", help="default: reports/ and the name of the first results folder"
+    )
 
     help_line = "what got better or worse, with uncertainty; exit 1 on a regression"
     add_arguments(verbs.add_parser("compare", help="what got better or worse", description=help_line))

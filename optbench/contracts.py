@@ -1,6 +1,6 @@
 """The contract tests of interfaces.py, to be run on anybody's problem or optimizer.
 
-Each is a function that returns nothing, or raises Broken with one sentence that says what is wrong and what mends it.
+Each is a function that returns nothing, or raises ContractError with one sentence that says what is wrong and what mends it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEEDS = [0, 1, 5, 7]
 STEPS = 12
 
 
-class Broken(Exception):
+class ContractError(Exception):
     """A contract that does not hold."""
 
 
@@ -42,7 +42,9 @@ def problem_contracts(cls: type[Problem]) -> dict[str, Callable[[], None]]:
     }
 
 
-def optimizer_contracts(build: Callable[[], Optimizer], problem: Problem, single: Problem) -> dict[str, Callable[[], None]]:
+def optimizer_contracts(
+    build: Callable[[], Optimizer], problem: Problem, single: Problem
+) -> dict[str, Callable[[], None]]:
     """Contracts of an optimizer, tried on a problem in float64 and the same one in float32."""
     return {
         "steps move the parameters and stay finite": lambda: _moves(build, problem),
@@ -58,7 +60,7 @@ def optimizer_contracts(build: Callable[[], Optimizer], problem: Problem, single
 
 def _demand(truth: bool, sentence: str) -> None:
     if not truth:
-        raise Broken(sentence)
+        raise ContractError(sentence)
 
 
 def _starts(problem: Problem) -> None:
@@ -68,7 +70,9 @@ def _starts(problem: Problem) -> None:
     _demand(bool(rows.isfinite().all()), "start() gives values that are not finite")
     _demand(torch.equal(problem.start(SEEDS), rows), "start() differs from call to call; draw with optbench.randomness")
     few = problem.start([SEEDS[3], SEEDS[1]])
-    _demand(torch.equal(few, rows[[3, 1]]), "a row of start() depends on the other seeds; key its draws by its own seed")
+    _demand(
+        torch.equal(few, rows[[3, 1]]), "a row of start() depends on the other seeds; key its draws by its own seed"
+    )
 
 
 def _pure_stream(problem: Problem) -> None:
@@ -82,7 +86,9 @@ def _pure_stream(problem: Problem) -> None:
 
 def _one_by_one(problem: Problem) -> None:
     loss, grad = problem.loss_and_grad(problem.start(SEEDS), problem.stream(SEEDS).at(1))
-    _demand(tuple(loss.shape) == (len(SEEDS),), f"loss() gives {tuple(loss.shape)}, not [trials]; reduce over dim=1 alone")
+    _demand(
+        tuple(loss.shape) == (len(SEEDS),), f"loss() gives {tuple(loss.shape)}, not [trials]; reduce over dim=1 alone"
+    )
     for k, seed in enumerate(SEEDS):
         one, slope = problem.loss_and_grad(problem.start([seed]), problem.stream([seed]).at(1))
         near = torch.allclose(one[0], loss[k], rtol=1e-10) and torch.allclose(slope[0], grad[k], rtol=1e-8, atol=1e-11)
@@ -114,7 +120,10 @@ def _dtypes(cls: type[Problem]) -> None:
         problem = cls(dtype=dtype)
         params = problem.start(SEEDS)
         for name, value in (("start()", params), ("loss()", problem.loss(params, problem.stream(SEEDS).at(0)))):
-            _demand(value.dtype == dtype, f"{name} gives {value.dtype} where {dtype} was asked; make tensors with **self.kind")
+            _demand(
+                value.dtype == dtype,
+                f"{name} gives {value.dtype} where {dtype} was asked; make tensors with **self.kind",
+            )
 
 
 def _differences(problem: Problem) -> None:
@@ -137,7 +146,9 @@ def _metrics(problem: Problem) -> None:
     same = torch.equal(problem.objective(problem.start(SEEDS), 0), found["objective"])
     _demand(same, "objective() differs from evaluate()['objective']")
     for name, value in found.items():
-        _demand(tuple(value.shape) == (len(SEEDS),), f"evaluate()[{name!r}] has shape {tuple(value.shape)}, not [trials]")
+        _demand(
+            tuple(value.shape) == (len(SEEDS),), f"evaluate()[{name!r}] has shape {tuple(value.shape)}, not [trials]"
+        )
         _demand(not value.requires_grad, f"evaluate()[{name!r}] carries a graph; compute it under torch.no_grad()")
 
 
@@ -155,7 +166,10 @@ def _minimum(problem: Problem) -> None:
         return
     loss, grad = problem.loss_and_grad(point.expand(2, -1).clone(), problem.stream([0, 1]).at(0))
     if problem.stream([0, 1]).fixed:
-        _demand(abs(loss[0].item() - least) <= 1e-9 * max(1, abs(least)), f"the minimiser gives {loss[0]:.12g}, minimum() {least:.12g}")
+        _demand(
+            abs(loss[0].item() - least) <= 1e-9 * max(1, abs(least)),
+            f"the minimiser gives {loss[0]:.12g}, minimum() {least:.12g}",
+        )
         _demand(grad.abs().max().item() <= 1e-6, f"the gradient at the minimiser is {grad.abs().max():.3g}, not 0")
     starts = problem.evaluate(problem.start(range(20)), 0)["objective"]
     _demand(bool((starts >= least).all()), f"a start point lies below minimum() = {least:.12g}")
@@ -163,7 +177,9 @@ def _minimum(problem: Problem) -> None:
 
 def _targets(problem: Problem) -> None:
     targets = list(problem.targets())
-    _demand(len(targets) > 0 and targets == sorted(targets, reverse=True), "targets() must give the easiest (largest) first")
+    _demand(
+        len(targets) > 0 and targets == sorted(targets, reverse=True), "targets() must give the easiest (largest) first"
+    )
     _demand(problem.target() in targets, "target() must be one of targets()")
     least = problem.evaluate(problem.start(range(20)), 0)["objective"].min().item()
     _demand(least > targets[0], f"target {targets[0]:g} is met at a start point ({least:g})")
@@ -227,7 +243,10 @@ def _steps_one_by_one(build: Callable[[], Optimizer], problem: Problem) -> None:
     for k, seed in enumerate(SEEDS):
         alone = _Loop(build, problem, [seed]).run()[0]
         near = torch.allclose(alone, together[k], rtol=1e-9, atol=1e-12)
-        _demand(near, f"trial {k} of a batch differs from the same trial alone by {(alone - together[k]).abs().max():.3g}; reduce over dim=1 alone")
+        _demand(
+            near,
+            f"trial {k} of a batch differs from the same trial alone by {(alone - together[k]).abs().max():.3g}; reduce over dim=1 alone",
+        )
 
 
 def _steps_company(build: Callable[[], Optimizer], problem: Problem) -> None:
@@ -244,7 +263,9 @@ def _steps_selected(build: Callable[[], Optimizer], problem: Problem) -> None:
     part.run(STEPS)
     part.keep(rows)
     part.run(STEPS)
-    _demand(torch.equal(whole.params[rows], part.params), "after select(state, rows) the remaining trials go on differently")
+    _demand(
+        torch.equal(whole.params[rows], part.params), "after select(state, rows) the remaining trials go on differently"
+    )
 
 
 def _steps_nan(build: Callable[[], Optimizer], problem: Problem) -> None:

@@ -26,8 +26,12 @@ def execute(run: Run) -> Tables:
         return failed_tables(run, "out_of_memory", _line(error))
     except Exception as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
-        message = _line(error) if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: {_line(error)}"
-        return failed_tables(run, "error", f"{message} ({where.name}, {where.filename.rsplit('/', 1)[-1]}:{where.lineno})")
+        message = (
+            _line(error) if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: {_line(error)}"
+        )
+        return failed_tables(
+            run, "error", f"{message} ({where.name}, {where.filename.rsplit('/', 1)[-1]}:{where.lineno})"
+        )
 
 
 def _execute(run: Run) -> Tables:

@@ -21,9 +21,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from . import registry
 from .errors import UsageError, near
 from .interfaces import Optimizer, Problem
+from .registry import defaults, is_path, load_object, resolve
 from .runs import DTYPES, Run
 from .search import METHODS
 
@@ -111,14 +111,20 @@ class _Options:
         for folder in reversed(self.folders):
             if (folder / group / f"{name}.yaml").is_file():
                 return folder / group / f"{name}.yaml"
-        raise UsageError(f"no {group} is called {name!r}{near(name, self.names(group))} (there are {', '.join(self.names(group))})")
+        raise UsageError(
+            f"no {group} is called {name!r}{near(name, self.names(group))} (there are {', '.join(self.names(group))})"
+        )
 
     def load(self, choices: Mapping[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
         """Nodes of every choice, and the keys outside the groups; composed side by side to save compositions."""
         nodes: dict[str, list[Any]] = {group: [] for group in GROUPS}
         rest: dict[str, Any] = {}
         for picked in itertools.zip_longest(*(choices[group] for group in GROUPS)):
-            overrides = [f"{group}={_option(group, pick)}" for group, pick in zip(GROUPS, picked, strict=True) if pick is not None]
+            overrides = [
+                f"{group}={_option(group, pick)}"
+                for group, pick in zip(GROUPS, picked, strict=True)
+                if pick is not None
+            ]
             config = self._compose(overrides)
             for group, pick in zip(GROUPS, picked, strict=True):
                 if pick is not None:
@@ -143,11 +149,11 @@ STAND_IN = {"problem": "rosenbrock", "optimizer": "from_torch"}
 def _option(group: str, pick: Any) -> str:
     if isinstance(pick, list):
         return f"[{','.join(pick)}]"
-    return STAND_IN[group] if registry.is_path(pick) else pick
+    return STAND_IN[group] if is_path(pick) else pick
 
 
 def _is_torch(path: str) -> bool:
-    found = registry.load_object(path)
+    found = load_object(path)
     return isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
 
 
@@ -155,16 +161,16 @@ def _named(pick: Any, node: Any) -> Any:
     """The node of a choice as plain values, with `name` in it."""
     if isinstance(pick, list):
         return [{"name": name, **((node or {}).get(name) or {})} for name in pick]
-    if not registry.is_path(pick):
+    if not is_path(pick):
         if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
             raise UsageError(f"{pick}.yaml must hold settings, `name: …` first among them")
         return dict(node)
     if _is_torch(pick):
         return {**dict(node), "class": pick}
-    found = registry.load_object(pick)
+    found = load_object(pick)
     search = getattr(found, "search", None)
     if not isinstance(search, Mapping):  # the space of any other class by path, so that it is tuned like its rivals
-        search = {key: spec for key, spec in node.get("search", {}).items() if key in registry.defaults(found)}
+        search = {key: spec for key, spec in node.get("search", {}).items() if key in defaults(found)}
     return {"name": pick, "search": dict(search)}
 
 
@@ -221,11 +227,15 @@ def _plain(value: Any) -> Any:
 
 def _group_choices(group: str, override: Override | None, options: _Options) -> list[Any]:
     if override is None:
-        return {"problem": ["rosenbrock"], "optimizer": ["adam"], "schedule": ["constant"], "modifier": [[]]}.get(group, ["local"])
+        return {"problem": ["rosenbrock"], "optimizer": ["adam"], "schedule": ["constant"], "modifier": [[]]}.get(
+            group, ["local"]
+        )
     value = override.value()
     picks = value.filter(options.names(group)) if isinstance(value, Glob) else _alternatives(group, override)
     if not picks:
-        raise UsageError(f"{group}={override.input_line or value}: nothing matches (there are {', '.join(options.names(group))})")
+        raise UsageError(
+            f"{group}={override.input_line or value}: nothing matches (there are {', '.join(options.names(group))})"
+        )
     if group == "modifier":
         picks = [pick if isinstance(pick, list) else [] if pick in (None, "none", "") else [pick] for pick in picks]
     elif any(isinstance(pick, list) for pick in picks):
@@ -233,8 +243,8 @@ def _group_choices(group: str, override: Override | None, options: _Options) -> 
     for pick in itertools.chain.from_iterable(p if isinstance(p, list) else [p] for p in picks):
         if not isinstance(pick, str):
             raise UsageError(f"{group}={pick}: expected a name (there are {', '.join(options.names(group))})")
-        if registry.is_path(pick) and group in ("problem", "optimizer"):
-            found = registry.resolve(group, pick)
+        if is_path(pick) and group in ("problem", "optimizer"):
+            found = resolve(group, pick)
             wanted = (Problem,) if group == "problem" else (Optimizer, torch.optim.Optimizer)
             if not (isinstance(found, type) and issubclass(found, wanted)):
                 kinds = " nor ".join(f"{c.__module__.partition('.')[0]}'s {c.__name__}" for c in wanted)
@@ -336,7 +346,9 @@ def _device(name: str) -> str:
     except RuntimeError:
         raise UsageError(f"device must be cpu, cuda or cuda:0, got {name!r}") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device=cuda, but torch sees no CUDA device here; use device=cpu, or install a CUDA build of torch")
+        raise UsageError(
+            "device=cuda, but torch sees no CUDA device here; use device=cpu, or install a CUDA build of torch"
+        )
     return name
 
 
@@ -378,4 +390,3 @@ def resolved(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _line(error: BaseException) -> str:
     return " ".join(str(error).split())[:300]
-

@@ -56,9 +56,15 @@ class Recording:
 
     def rows(self, trials: np.ndarray, curves: bool) -> Recording:
         """The same of these trials, with or without their curves."""
-        kept = {f.name: getattr(self, f.name)[..., trials] for f in fields(self) if f.type == "np.ndarray" and f.name != "steps"}
+        kept = {
+            f.name: getattr(self, f.name)[..., trials]
+            for f in fields(self)
+            if f.type == "np.ndarray" and f.name != "steps"
+        }
         final = {name: value[trials] for name, value in self.final.items()}
-        return replace(self, **kept, final=final, curves={n: v[:, trials] for n, v in self.curves.items()} if curves else {})
+        return replace(
+            self, **kept, final=final, curves={n: v[:, trials] for n, v in self.curves.items()} if curves else {}
+        )
 
 
 class Recorder:

@@ -32,7 +32,7 @@ def run_row(run: Run, problem: Problem | None) -> dict[str, Any]:
         "steps": run.budget,
         "target": math.nan if problem is None else float(problem.target()),
         "minimum": math.nan if minimum is None else float(minimum),
-        "dtype": str((run.dtype or run.classes[0].default_dtype)).removeprefix("torch."),
+        "dtype": str(run.dtype or run.classes[0].default_dtype).removeprefix("torch."),
         "device": run.device,
         "sequential": bool(getattr(run.optimizer_class, "sequential", True)),
         "finished": time.time(),
@@ -144,10 +144,13 @@ def about(run: Run, problem: Problem | None) -> dict[str, Any]:
     """What a report says of problem, optimizer and schedule without building them anew."""
     labels, cls = run.labels, run.optimizer_class
     own = issubclass(cls, Optimizer)
-    words = {k: {w: describe(c)[w] for w in ("summary", "formula", "text", "source")} for k, c in zip(
-        ("problem", "optimizer", "schedule"), run.classes, strict=False)}
+    words = {
+        k: {w: describe(c)[w] for w in ("summary", "formula", "text", "source")}
+        for k, c in zip(("problem", "optimizer", "schedule"), run.classes, strict=False)
+    }
     told: dict[str, Any] = {
-        "optimizer": words["optimizer"] | {
+        "optimizer": words["optimizer"]
+        | {
             "label": labels["optimizer"],
             "name": run.optimizer["name"],
             "family": cls.family if own else FromTorch.family,
@@ -169,7 +172,9 @@ def about(run: Run, problem: Problem | None) -> dict[str, Any]:
             "targets": [float(t) for t in problem.targets()],
             "budget": problem.budget,
             "judged_by": problem.judged_by,
-            "metrics": [] if problem.cheap else [m for m in problem.evaluate(problem.start([0]), 0) if m != "objective"],
+            "metrics": []
+            if problem.cheap
+            else [m for m in problem.evaluate(problem.start([0]), 0) if m != "objective"],
             "contours": _contours(problem),
         }
     return told
@@ -183,5 +188,3 @@ def _contours(problem: Problem, points: int = 81) -> dict[str, Any] | None:
     grid = torch.cartesian_prod(y, x).flip(1)
     z = problem.evaluate(grid, 0)["objective"].reshape(points, points)
     return {"x": x.tolist(), "y": y.tolist(), "z": [[float(f"{v:.6g}") for v in row] for row in z.tolist()]}
-
-

@@ -168,7 +168,9 @@ def _joined(parts: list[Recording]) -> Recording:
         elif isinstance(values[0], dict):
             names = list(values[0]) + [n for v in values[1:] for n in v if n not in values[0]]
             joined[f.name] = {
-                name: np.concatenate([_or_nan(v, name, part, f.name) for v, part in zip(values, parts, strict=True)], -1)
+                name: np.concatenate(
+                    [_or_nan(v, name, part, f.name) for v, part in zip(values, parts, strict=True)], -1
+                )
                 for name in dict.fromkeys(names)
             }
         else:

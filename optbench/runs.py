@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from . import registry
 from .errors import UsageError, near
 from .interfaces import Modifier, Optimizer, Problem, Schedule
 from .optimizers.from_torch import FromTorch
 from .optimizers.from_torch import defaults as torch_defaults
+from .registry import defaults, fingerprint, is_path, load_object, make, resolve
 from .search import draw, space
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -82,18 +82,18 @@ class Run:
     @cached_property
     def run_id(self) -> str:
         builder = self.optimizer.get("params")
-        sources = [registry.fingerprint(c) for c in self.classes]
-        sources += [registry.fingerprint(registry.load_object(builder))] if isinstance(builder, str) else []
+        sources = [fingerprint(c) for c in self.classes]
+        sources += [fingerprint(load_object(builder))] if isinstance(builder, str) else []
         return _hash([self.config, self.classes[0].version, sources])
 
     @cached_property
     def classes(self) -> tuple[type, ...]:
         """The classes behind problem, optimizer, schedule and modifiers."""
         return (
-            registry.resolve("problem", self.problem["name"]),
+            resolve("problem", self.problem["name"]),
             self.optimizer_class,
-            registry.resolve("schedule", self.schedule["name"]),
-            *(registry.resolve("modifier", m["name"]) for m in self.modifiers),
+            resolve("schedule", self.schedule["name"]),
+            *(resolve("modifier", m["name"]) for m in self.modifiers),
         )
 
     @cached_property
@@ -103,7 +103,7 @@ class Run:
             if self.optimizer.get("class", "???") == "???":
                 raise UsageError("optimizer=from_torch needs optimizer.class=…, such as torch.optim.NAdam")
             name = self.optimizer["class"]
-        found = registry.resolve("optimizer", name)
+        found = resolve("optimizer", name)
         if not (isinstance(found, type) and issubclass(found, (Optimizer, torch.optim.Optimizer))):
             raise UsageError(f"{name} is neither a torch.optim.Optimizer nor an optbench Optimizer")
         return found
@@ -127,20 +127,18 @@ class Run:
         extra = {} if self.dtype in (None, usual) else {"dtype": self.dtype}
         return {
             "problem": _label(
-                self._short(self.problem["name"]), settings_of(self.problem) | extra, registry.defaults(self.classes[0])
+                self._short(self.problem["name"]), settings_of(self.problem) | extra, defaults(self.classes[0])
             ),
             "optimizer": _label(self._short(named), settings_of(self.optimizer), self.known_defaults, set(self.spaces)),
-            "schedule": _label(
-                self.schedule["name"], settings_of(self.schedule), registry.defaults(self.classes[2])
-            ),
+            "schedule": _label(self.schedule["name"], settings_of(self.schedule), defaults(self.classes[2])),
             "modifier": "+".join(
-                _label(m["name"], settings_of(m), registry.defaults(c))
+                _label(m["name"], settings_of(m), defaults(c))
                 for m, c in zip(self.modifiers, self.classes[3:], strict=True)
             ),
         }
 
     def _short(self, name: str) -> str:
-        if self.full_names or not registry.is_path(name):
+        if self.full_names or not is_path(name):
             return name
         return name.rpartition(":" if ":" in name else ".")[2]
 
@@ -152,7 +150,7 @@ class Run:
 
     def build_problem(self) -> Problem:
         placed = {"dtype": None if self.dtype is None else DTYPES[self.dtype], "device": self.device}
-        return registry.make(self.classes[0], self.problem["name"], settings_of(self.problem) | placed)
+        return make(self.classes[0], self.problem["name"], settings_of(self.problem) | placed)
 
     def build_optimizer(self, chosen: Sequence[Mapping[str, Any]], problem: Problem) -> Optimizer:
         """The optimizer with the settings of each trial: one number where there is one trial, else columns."""
@@ -163,25 +161,23 @@ class Run:
 
     def _optimizer(self, settings: Mapping[str, Any]) -> Optimizer:
         if issubclass(self.optimizer_class, Optimizer):
-            return registry.make(self.optimizer_class, self.optimizer["name"], settings)
+            return make(self.optimizer_class, self.optimizer["name"], settings)
         return FromTorch.from_settings(self.optimizer_class, settings)
 
     def build_schedule(self) -> Schedule:
-        return registry.make(self.classes[2], self.schedule["name"], settings_of(self.schedule))
+        return make(self.classes[2], self.schedule["name"], settings_of(self.schedule))
 
     def build_modifiers(self) -> list[Modifier]:
-        return [
-            registry.make(cls, m["name"], settings_of(m))
-            for m, cls in zip(self.modifiers, self.classes[3:], strict=True)
-        ]
+        return [make(cls, m["name"], settings_of(m)) for m, cls in zip(self.modifiers, self.classes[3:], strict=True)]
 
     def parts(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         """Each part as an identity and a check that builds it; runs that share a part need it checked once.
 
         The checks raise UsageError, one line that names the fix, where a name, setting or value is wrong.
         """
-        yield _hash(["problem", self.problem]), lambda: registry.make(
-            self.classes[0], self.problem["name"], settings_of(self.problem)
+        yield (
+            _hash(["problem", self.problem]),
+            lambda: make(self.classes[0], self.problem["name"], settings_of(self.problem)),
         )
         yield _hash(["optimizer", self.optimizer, self.spaces, self.tuning]), self._check_optimizer
         yield _hash(["schedule", self.schedule]), self.build_schedule
@@ -191,7 +187,9 @@ class Run:
         known = inspect.signature(self.optimizer_class).parameters
         for name in self.spaces:
             if name not in known:
-                raise UsageError(f"search.{name}: {self.labels['optimizer']} has no setting {name!r}{near(name, known)}")
+                raise UsageError(
+                    f"search.{name}: {self.labels['optimizer']} has no setting {name!r}{near(name, known)}"
+                )
         if not self.spaces or self.default is not None:
             self._optimizer(settings_of(self.optimizer))
         for chosen in draw(self.spaces, self.tuning["method"], self.tuning["trials"]):
@@ -201,7 +199,7 @@ class Run:
     def known_defaults(self) -> dict[str, Any]:
         """The optimizer's settings with their default values."""
         cls = self.optimizer_class
-        return registry.defaults(cls) if issubclass(cls, Optimizer) else torch_defaults(cls)
+        return defaults(cls) if issubclass(cls, Optimizer) else torch_defaults(cls)
 
 
 def columns(chosen: Sequence[Mapping[str, Any]], kind: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,9 @@ def space(name: str, spec: Any) -> dict[str, Any]:
         raise UsageError(f"search.{name} must read [low, high] or {{log_uniform: [low, high]}}, got {spec!r}")
     kind, values = next(iter(spec.items()))
     if kind not in KINDS:
-        raise UsageError(f"search.{name}: no space is called {kind!r}{near(kind, KINDS)} (there are {', '.join(KINDS)})")
+        raise UsageError(
+            f"search.{name}: no space is called {kind!r}{near(kind, KINDS)} (there are {', '.join(KINDS)})"
+        )
     if kind == "choice":
         if not isinstance(values, Sequence) or isinstance(values, str) or not values:
             raise UsageError(f"search.{name}: choice needs a list of values, got {values!r}")
@@ -39,7 +41,9 @@ def space(name: str, spec: Any) -> dict[str, Any]:
     except (TypeError, ValueError):
         raise UsageError(f"search.{name}: {kind} needs [low, high], got {values!r}") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high and (kind == "uniform" or low > 0)):
-        raise UsageError(f"search.{name}: {kind} needs {'0 < ' if kind == 'log_uniform' else ''}low < high, got {values!r}")
+        raise UsageError(
+            f"search.{name}: {kind} needs {'0 < ' if kind == 'log_uniform' else ''}low < high, got {values!r}"
+        )
     return {kind: [low, high]}
 
 
@@ -53,7 +57,9 @@ def draw(spaces: Mapping[str, dict[str, Any]], method: str, trials: int) -> list
         UsageError: the method is unknown.
     """
     if method not in METHODS:
-        raise UsageError(f"tuning.method must be one of {', '.join(METHODS)}, got {method!r}{near(str(method), METHODS)}")
+        raise UsageError(
+            f"tuning.method must be one of {', '.join(METHODS)}, got {method!r}{near(str(method), METHODS)}"
+        )
     if method == "none" or not spaces:
         return []
     if method == "grid":

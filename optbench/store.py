@@ -24,7 +24,14 @@ SCHEMA = 1
 RUNS_A_SHARD = 100
 SECONDS_A_SHARD = 5.0
 EMPTY = {
-    "curves": {"run_id": "str", "trial": "int", "step": "int", "seconds": "float", "loss": "float", "objective": "float"},
+    "curves": {
+        "run_id": "str",
+        "trial": "int",
+        "step": "int",
+        "seconds": "float",
+        "loss": "float",
+        "objective": "float",
+    },
     "hits": {"run_id": "str", "trial": "int", "target": "float", "step": "float", "evaluations": "float"},
 }
 """Columns of a table in which no run has a row, as when every run failed."""
@@ -51,8 +58,11 @@ class Results:
     @cached_property
     def _shards(self) -> list[str]:
         """Shards whose files can all be read."""
-        return [shard for shard in sorted(p.stem.removeprefix("runs-") for p in self.path.glob("runs-*.parquet"))
-                if all(_readable(self.path / f"{name}-{shard}.parquet") for name in NAMES)]
+        return [
+            shard
+            for shard in sorted(p.stem.removeprefix("runs-") for p in self.path.glob("runs-*.parquet"))
+            if all(_readable(self.path / f"{name}-{shard}.parquet") for name in NAMES)
+        ]
 
     @cached_property
     def _newest(self) -> pd.DataFrame:
@@ -129,7 +139,9 @@ class Store:
             header["sweeps"].append(sweep)
             _write(self.path / "sweep.json", lambda tmp: tmp.write_text(json.dumps(header, indent=1, default=str)))
         except OSError as error:
-            raise UsageError(f"{self.path} cannot be written to: {error.strerror or error}; choose another with results=…") from error
+            raise UsageError(
+                f"{self.path} cannot be written to: {error.strerror or error}; choose another with results=…"
+            ) from error
 
     def finished(self) -> set[str]:
         """Ids of the runs on disk that need not be done again."""
@@ -182,13 +194,19 @@ def read_header(path: Path) -> dict[str, Any]:
         content = json.loads(header.read_text())
         schema, _ = content["optbench_schema"], content["sweeps"]
     except FileNotFoundError:
-        raise UsageError(f"{path} is not a results folder of optbench (it has no sweep.json); choose another with results=…") from None
+        raise UsageError(
+            f"{path} is not a results folder of optbench (it has no sweep.json); choose another with results=…"
+        ) from None
     except OSError as error:
         raise UsageError(f"{header} cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError):
-        raise UsageError(f"{header} is damaged; move the folder away, or delete that file's folder and run again") from None
+        raise UsageError(
+            f"{header} is damaged; move the folder away, or delete that file's folder and run again"
+        ) from None
     if schema > SCHEMA:
-        raise UsageError(f"{path} was written by a newer optbench (schema {schema}, this one reads {SCHEMA}); update optbench")
+        raise UsageError(
+            f"{path} was written by a newer optbench (schema {schema}, this one reads {SCHEMA}); update optbench"
+        )
     return content
 
 
@@ -201,7 +219,11 @@ def _readable(path: Path) -> bool:
         pq.read_metadata(path)
     except (OSError, pa.ArrowException) as error:
         reason = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read (cut short?)"
-        warnings.warn(f"{path} {reason}; its runs are left out. Run the same sweep again to make them anew.", StoreWarning, stacklevel=3)
+        warnings.warn(
+            f"{path} {reason}; its runs are left out. Run the same sweep again to make them anew.",
+            StoreWarning,
+            stacklevel=3,
+        )
         return False
     return True
 

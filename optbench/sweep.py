@@ -139,7 +139,9 @@ def _executor(settings: dict[str, Any], runs: int) -> Any:
     given = {key: value for key, value in settings.items() if key != "name"}
     for key, value in given.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < (key != "retries")):
-            raise UsageError(f"executor.{key} must be a whole number of at least {int(key != 'retries')}, got {value!r}")
+            raise UsageError(
+                f"executor.{key} must be a whole number of at least {int(key != 'retries')}, got {value!r}"
+            )
     if name == "local" and runs == 1:
         return EXECUTORS["serial"](given["threads"])
     return EXECUTORS[name](**given)

@@ -23,20 +23,24 @@ class Tables:
     hits: pa.Table
 
     @classmethod
-    def of(cls, run: Mapping[str, Any], trials: Mapping[str, Any], curves: Mapping[str, Any], hits: Mapping[str, Any]) -> Tables:
+    def of(
+        cls, run: Mapping[str, Any], trials: Mapping[str, Any], curves: Mapping[str, Any], hits: Mapping[str, Any]
+    ) -> Tables:
         """The tables of one run: its row and the columns of the others."""
         return cls(pa.Table.from_pylist([dict(run)]), _table(trials), _table(curves), _table(hits))
 
     @classmethod
     def joined(cls, parts: Sequence[Tables]) -> Tables:
         """The rows of several, columns that some lack filled with nulls."""
-        return cls(**{
-            name: pa.concat_tables(
-                [getattr(p, name) for p in parts if getattr(p, name).num_columns] or [pa.table({})],
-                promote_options="permissive",
-            )
-            for name in NAMES
-        })
+        return cls(
+            **{
+                name: pa.concat_tables(
+                    [getattr(p, name) for p in parts if getattr(p, name).num_columns] or [pa.table({})],
+                    promote_options="permissive",
+                )
+                for name in NAMES
+            }
+        )
 
 
 def _table(columns: Mapping[str, Any]) -> pa.Table:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from optbench.cli import main
 
 torch.set_num_threads(1)

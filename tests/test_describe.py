@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from optbench import registry
 from optbench.describe import describe
 from optbench.optimizers import OPTIMIZERS

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from optbench.executors import EXECUTORS
 from optbench.executors.local import LocalExecutor
 from optbench.executors.serial import SerialExecutor

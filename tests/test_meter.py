@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from optbench.problems.rosenbrock import Rosenbrock
+
 from optbench import meter
 from optbench.meter import Clocks, PeakMemory, state_bytes, step_seconds
 from optbench.optimizers import OPTIMIZERS
-from optbench.problems.rosenbrock import Rosenbrock
 from optbench.schedules import SCHEDULES
 from optbench.trials import Trials
 

@@ -6,9 +6,10 @@ from typing import ClassVar
 import pytest
 import torch
 from contracts import TinyNet
+from optbench.problems.rosenbrock import Rosenbrock
+
 from optbench.interfaces import Batch, Loss, Params
 from optbench.oracle import BatchOracle, chunks
-from optbench.problems.rosenbrock import Rosenbrock
 
 SEEDS = [4, 0, 9, 2, 7]
 

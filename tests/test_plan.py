@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from optbench.errors import UsageError
 from optbench.plan import plan, resolved
 

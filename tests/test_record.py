@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 import torch
+
 from optbench.interfaces import Layout, Loss, Params, Problem
 from optbench.record import Recorder, grid_steps, recorded_steps
 
@@ -59,7 +60,7 @@ def by_hand(
     """What is to be recorded of trial k, in plain Python, a step at a time."""
     steps = len(losses)
     limit = 1e10 * max(1.0, abs(objectives[0, k]))
-    best, died, hits = math.inf, -1, {t: (math.inf, math.inf) for t in (0.5, 0.1, 0.02)}
+    best, died, hits = math.inf, -1, dict.fromkeys((0.5, 0.1, 0.02), (math.inf, math.inf))
     evaluations, final = made[steps, k], math.inf
     for s in range(steps + 1):
         seen = [objectives[s, k]] if s in looked else []
@@ -76,7 +77,9 @@ def by_hand(
     return {"died": died, "best": best, "hits": hits, "evaluations": evaluations, "final": final}
 
 
-def recorded(problem: Problem, losses: np.ndarray, objectives: np.ndarray, made: np.ndarray, *, leave: bool, each: bool):
+def recorded(
+    problem: Problem, losses: np.ndarray, objectives: np.ndarray, made: np.ndarray, *, leave: bool, each: bool
+):
     """The recorder fed with the same trace; trials that died leave at once if asked."""
     steps, trials = losses.shape
     recorder = Recorder(problem, trials, steps)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from optbench.problems.rosenbrock import Rosenbrock
+
 from optbench import registry
 from optbench.errors import UsageError
 from optbench.optimizers.adam import Adam
-from optbench.problems.rosenbrock import Rosenbrock
 
 
 def test_names_dotted_paths_and_files_lead_to_classes(mine: Path, folder: Path) -> None:

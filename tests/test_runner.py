@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 from contracts import TinyNet, column
+from optbench.problems.rosenbrock import Rosenbrock
+
 from optbench.interfaces import Batch, Loss, Params
 from optbench.optimizers import OPTIMIZERS
 from optbench.optimizers.from_torch import FromTorch
-from optbench.problems.rosenbrock import Rosenbrock
 from optbench.randomness import Randomness
 from optbench.record import Recording
 from optbench.runner import BYTES_AT_ONCE, Outcome, at_once, run_trials
@@ -111,7 +112,9 @@ def test_a_nan_trial_leaves_the_others_as_they_are() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_problem_that_is_not_finite_at_any_start_is_refused(value: float) -> None:
-    with pytest.raises(ValueError, match="BadStart: the objective is .* at the start of every trial; look at its start"):
+    with pytest.raises(
+        ValueError, match="BadStart: the objective is .* at the start of every trial; look at its start"
+    ):
         run(BadStart(value=value), "sgd", [0, 1], 5)
 
 

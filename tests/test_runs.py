@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from optbench.errors import UsageError
 from optbench.execute import execute
 from optbench.plan import plan
@@ -34,7 +35,14 @@ def test_a_run_is_another_where_a_setting_differs(word: str) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["executor=serial", "executor.workers=2", "results=elsewhere", "trials_at_once=8", "trials_at_once=auto", "timeout=60"]
+    [
+        "executor=serial",
+        "executor.workers=2",
+        "results=elsewhere",
+        "trials_at_once=8",
+        "trials_at_once=auto",
+        "timeout=60",
+    ]
     + ["steps=3000", "optimizer.lr=0.001", "seeds=5", "tuning.trials=3", "search.lr=[1e-3,1]"],
 )
 def test_a_run_is_the_same_wherever_and_however_it_is_done(word: str) -> None:
@@ -69,7 +77,10 @@ def test_a_run_is_another_when_the_optimizers_file_is_edited(mine: Path) -> None
         (["dtype=float32"], ("rosenbrock(dtype=float32)", "adam", "constant", "")),
         (["tuning.method=grid"], ("rosenbrock", "adam", "constant", "")),
         (["modifier=[clip_norm,l2]"], ("rosenbrock", "adam", "constant", "clip_norm+l2")),
-        (["modifier=clip_norm", "modifier.clip_norm.max_norm=7"], ("rosenbrock", "adam", "constant", "clip_norm(max_norm=7)")),
+        (
+            ["modifier=clip_norm", "modifier.clip_norm.max_norm=7"],
+            ("rosenbrock", "adam", "constant", "clip_norm(max_norm=7)"),
+        ),
         (["schedule=cosine", "schedule.warmup=0.25"], ("rosenbrock", "adam", "cosine(warmup=0.25)", "")),
         (["optimizer=torch.optim.NAdam"], ("rosenbrock", "NAdam", "constant", "")),
         (["optimizer=torch.optim.NAdam", "optimizer.lr=0.1"], ("rosenbrock", "NAdam(lr=0.1)", "constant", "")),
@@ -137,14 +148,23 @@ def test_both_stages_give_the_same_in_one_pass_as_in_two() -> None:
     together, apart = (execute(only(*words, word)) for word in ("trials_at_once=auto", "trials_at_once=3"))
     for name in ("trials", "hits", "curves"):
         left, right = getattr(together, name).to_pandas(), getattr(apart, name).to_pandas()
-        assert left.drop(columns="seconds", errors="ignore").equals(right.drop(columns="seconds", errors="ignore")), name
+        assert left.drop(columns="seconds", errors="ignore").equals(right.drop(columns="seconds", errors="ignore")), (
+            name
+        )
     assert set(together.trials.to_pandas().status) == {"ok", "diverged"}
 
 
 def test_a_searched_setting_need_not_have_a_default(folder: Path) -> None:
     source = "import torch\n\n\nclass Bare(torch.optim.SGD):\n    def __init__(self, params, lr):\n        super().__init__(params, lr)\n"
     (folder / "bare.py").write_text(source)
-    run = only("optimizer=./bare.py:Bare", "search.lr=[1e-4,1e-2]", "tuning.method=grid", "tuning.trials=2", "steps=5", "seeds=2")
+    run = only(
+        "optimizer=./bare.py:Bare",
+        "search.lr=[1e-4,1e-2]",
+        "tuning.method=grid",
+        "tuning.trials=2",
+        "steps=5",
+        "seeds=2",
+    )
     roles = cell(run, "trials", "role")
     assert roles == ["tuning"] * 10 + ["tuned"] * 2
     assert run.trial_count == len(roles)

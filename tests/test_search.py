@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from optbench.errors import UsageError
 from optbench.search import draw, space
 

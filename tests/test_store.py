@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from optbench import store as store_module
 from optbench.errors import StoreWarning, UsageError
 from optbench.store import SCHEMA, Results, Store

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+
 from optbench import store as store_module
 from optbench import sweep as sweep_module
 from optbench.api import load
@@ -42,7 +43,9 @@ def frames(path: Path) -> list[pd.DataFrame]:
     results = load(path)
     out = []
     for frame in (results.trials, results.hits, results.curves):
-        plain = frame.drop(columns=TIMED, errors="ignore").astype({c: str for c in frame if frame[c].dtype == "category"})
+        plain = frame.drop(columns=TIMED, errors="ignore").astype(
+            {c: str for c in frame if frame[c].dtype == "category"}
+        )
         keys = [c for c in ("run_id", "trial", "target", "step") if c in plain]
         out.append(plain.sort_values(keys, kind="stable").reset_index(drop=True))
     return out
@@ -101,7 +104,9 @@ def test_a_full_disk_ends_the_sweep_and_keeps_what_was_written(folder: Path, mon
     planned = plan(["optimizer=adam,sgd,lion", *SMALL])
     with monkeypatch.context() as patch:
         patch.setattr(store_module.os, "replace", full)
-        with pytest.raises(DiskError, match=r"No space left on device; 1 finished runs are safe there. Make room") as told:
+        with pytest.raises(
+            DiskError, match=r"No space left on device; 1 finished runs are safe there. Make room"
+        ) as told:
             sweep(planned, Silent())
     assert "\n" not in str(told.value)
     assert not list(Path("results/sweep").glob("*.tmp"))
@@ -151,7 +156,9 @@ def test_a_run_that_cannot_be_handed_over_fails_alone(folder: Path, monkeypatch:
     assert load("results/sweep").runs.error.tolist() == ["", "TypeError: cannot pickle"]
 
 
-@pytest.mark.parametrize("word", ["executor.workers=0", "executor.workers=two", "executor.retries=-1", "executor.threads=true"])
+@pytest.mark.parametrize(
+    "word", ["executor.workers=0", "executor.workers=two", "executor.retries=-1", "executor.threads=true"]
+)
 def test_a_wrong_setting_of_an_executor_is_refused(folder: Path, word: str) -> None:
     with pytest.raises(UsageError, match=r"executor\.\w+ must be a whole number"):
         sweep(plan(["executor=local", word]), Silent())

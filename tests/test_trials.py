@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import torch
 from contracts import TinyNet, column
+from optbench.problems.rosenbrock import Rosenbrock
+
 from optbench.interfaces import Hyper, Layout, Optimizer, Oracle, Params
 from optbench.modifiers import MODIFIERS
 from optbench.optimizers import OPTIMIZERS
-from optbench.problems.rosenbrock import Rosenbrock
 from optbench.schedules import SCHEDULES
 from optbench.trials import Trials
 

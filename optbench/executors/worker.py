@@ -8,7 +8,7 @@ import sys
 
 import torch
 
-from .. import execute  # noqa: F401  imported here so that forked workers have it already
+from ..execute import execute  # noqa: F401  imported here so that forked workers have it already
 
 
 def prepare(path: list[str], threads: int = 1) -> None:

@@ -17,13 +17,13 @@ from .tuning import tuning_order
 class Results(Protocol):
     """The tables of a results folder, as docs/results.md defines them."""
 
-    @property
+    @cached_property
     def runs(self) -> pd.DataFrame: ...
-    @property
+    @cached_property
     def trials(self) -> pd.DataFrame: ...
-    @property
+    @cached_property
     def curves(self) -> pd.DataFrame: ...
-    @property
+    @cached_property
     def hits(self) -> pd.DataFrame: ...
 
 

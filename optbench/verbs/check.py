@@ -10,8 +10,8 @@ from rich.console import Console
 
 from .. import registry
 from ..api import optimizer, problem
+from ..contracts import ContractError, optimizer_contracts, problem_contracts
 from ..errors import UsageError
-from ..contracts import Broken, optimizer_contracts, problem_contracts
 from ..interfaces import Optimizer, Problem
 
 
@@ -25,7 +25,7 @@ def check(path: str) -> int:
     for sentence, contract in contracts.items():
         try:
             contract()
-        except Broken as error:
+        except ContractError as error:
             message = str(error)
         except Exception as error:
             frame = traceback.extract_tb(error.__traceback__)[-1]

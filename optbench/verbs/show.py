@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import registry
-from ..errors import UsageError, near
 from ..describe import describe
+from ..errors import UsageError, near
 from ..executors import EXECUTORS
 from ..interfaces import Optimizer, OracleModifier, Problem, Schedule, UpdateModifier
 from ..optimizers.from_torch import FromTorch
@@ -85,7 +85,7 @@ def show(name: str) -> int:
     if search:
         out.print("\nSearch space", style="bold")
         for key, spec in search.items():
-            (how, values), = spec.items()
+            ((how, values),) = spec.items()
             out.print(f"  {key}: {how} {values}")
     if told["source"]:
         out.print("\nSource", style="bold")
@@ -114,7 +114,9 @@ def _find(name: str) -> tuple[str, type]:
         if name in registry.table(kind):
             return kind, registry.table(kind)[name]
     everything = [n for kind in registry.KINDS for n in registry.table(kind)]
-    raise UsageError(f"nothing is called {name!r}{near(name, everything)} (`optbench list optimizers` and so on show all)")
+    raise UsageError(
+        f"nothing is called {name!r}{near(name, everything)} (`optbench list optimizers` and so on show all)"
+    )
 
 
 def _conf(kind: str) -> Path:

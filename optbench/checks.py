@@ -82,8 +82,9 @@ def _check(owner: str, name: str, value: Any, default: Any, legal: Range) -> Non
         return
     if legal.choices:
         if value not in legal.choices:
+            words = [str(choice) for choice in legal.choices]
             raise ValueError(
-                f"{owner}: {name} must be one of {', '.join(map(str, legal.choices))}, got {value!r}{near(str(value), map(str, legal.choices))}"
+                f"{owner}: {name} must be one of {', '.join(words)}, got {value!r}{near(str(value), words)}"
             )
     elif isinstance(default, bool):
         if not isinstance(value, bool):

@@ -278,10 +278,11 @@ def _steps_nan(build: Callable[[], Optimizer], problem: Problem) -> None:
 def _steps_dtype(build: Callable[[], Optimizer], problem: Problem) -> None:
     loop = _Loop(build, problem, SEEDS)
     dtype = loop.params.dtype
-    loop.run(2)
-    for tensor in (loop.params, *_tensors(loop.state)):
-        wrong = tensor.is_floating_point() and tensor.dtype != dtype
-        _demand(not wrong, f"{dtype} parameters became {tensor.dtype}; make tensors like params")
+    for _ in range(2):
+        loop.run(1)
+        for tensor in (loop.params, *_tensors(loop.state)):
+            wrong = tensor.is_floating_point() and tensor.dtype != dtype
+            _demand(not wrong, f"{dtype} parameters became {tensor.dtype}; make tensors like params")
 
 
 def _tensors(state: Any) -> list[Tensor]:

@@ -21,7 +21,7 @@ def describe(cls: type) -> dict[str, Any]:
     """
     doc = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
     foreign = any(mark.search(doc) for mark in (DIRECTIVE, ROLE, FIELD))
-    body, _, source = ROLE.sub(r"\1", DIRECTIVE.sub("", doc)).partition("\nSource:")
+    body, _, source = _plain(doc, foreign).partition("\nSource:")
     body, _, _ = body.partition("\nRaises:")
     body, _, args = body.partition("\nArgs:")
     summary, _, rest = body.strip().partition("\n\n")
@@ -35,6 +35,10 @@ def describe(cls: type) -> dict[str, Any]:
         "args": _args(args.split("\n\n")[0] if foreign else args),
         "source": "" if foreign else " ".join(source.split()),
     }
+
+
+def _plain(doc: str, foreign: bool) -> str:
+    return ROLE.sub(r"\1", DIRECTIVE.sub("", doc)).replace("`", "") if foreign else doc
 
 
 def _args(text: str) -> dict[str, str]:

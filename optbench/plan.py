@@ -283,7 +283,8 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
     if isinstance(at, list):
         raise UsageError(f"{key}: name the modifier, as in modifier.clip_norm.max_norm=1")
     if parents and parents[0] in ("tuning", "executor") and last not in at:
-        raise UsageError(f"there is no key {key!r}{near(last, at)} (it has {', '.join(at)})")
+        known = [f"{parents[0]}.{name}" for name in at if name != "name"]
+        raise UsageError(f"there is no key {key!r}{near(key, known)} (there are {', '.join(known)})")
     at[last] = value
 
 
@@ -307,8 +308,8 @@ def _run(config: dict[str, Any], fixed: set[str]) -> Run:
     if tuning["method"] not in METHODS:
         word = str(tuning["method"])
         raise UsageError(f"tuning.method must be one of {', '.join(METHODS)}, got {word!r}{near(word, METHODS)}")
-    if config["dtype"] is not None and config["dtype"] not in DTYPES:
-        word = str(config["dtype"])
+    word = str(config["dtype"])
+    if config["dtype"] is not None and word not in DTYPES:
         raise UsageError(f"dtype must be one of {', '.join(DTYPES)} or null, got {word!r}{near(word, DTYPES)}")
     at_once = config["trials_at_once"]
     if at_once != "auto":

@@ -173,7 +173,7 @@ class Store:
                 target = self.path / f"{name}-{shard}.parquet"
                 _write(target, lambda tmp, table=table: pq.write_table(table, tmp, compression="zstd"))
                 written.append(target)
-        except OSError:
+        except BaseException:  # Ctrl-C too
             for path in written:
                 path.unlink(missing_ok=True)
             raise
@@ -236,6 +236,6 @@ def _write(target: Path, write: Any) -> None:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except OSError:
+    except BaseException:  # Ctrl-C too
         temporary.unlink(missing_ok=True)
         raise

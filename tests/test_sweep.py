@@ -196,7 +196,7 @@ class Slow(Rosenbrock):
         time.sleep(0.05)
         return super().stream(seeds)
 """
-MANY = ["problem=./slow.py:Slow", "problem.n=range(2,10)", "optimizer=adam,sgd", "steps=100", "seeds=2"]
+MANY = ["problem=./slow.py:Slow", "problem.n=range(2,6)", "optimizer=adam,sgd", "steps=100", "seeds=2"]
 
 
 @pytest.mark.slow
@@ -210,11 +210,11 @@ def test_a_sweep_killed_in_the_middle_ends_as_an_undisturbed_one(folder: Path, e
     killed.communicate()
     shards = {p: p.stat().st_mtime_ns for p in folder.glob("results/sweep/*.parquet")}
     finished = len(load(folder / "results/sweep").runs)
-    assert 0 < finished < 16
+    assert 0 < finished < 8
     resumed = start(folder, *words)
     out, err = resumed.communicate()
     assert resumed.returncode == 0, err
-    assert f"{16 - finished} runs done" in out
+    assert f"{8 - finished} runs done" in out
     assert f"{finished} found finished" in out
     assert all(p.stat().st_mtime_ns == then for p, then in shards.items())
     sweep(plan([*MANY, "executor=serial", "results=undisturbed"]), Silent())
@@ -233,5 +233,5 @@ def test_ctrl_c_stores_what_is_finished_and_says_so_in_one_line(folder: Path, ex
     assert process.returncode == 130
     lines = [line for line in err.splitlines() if "runs," not in line]
     assert lines == ["optbench: stopped; finished runs are stored, and the same command goes on from them"]
-    assert 0 < len(load(folder / "results/sweep").runs) < 16
+    assert 0 < len(load(folder / "results/sweep").runs) < 8
     assert not list(folder.glob("results/sweep/*.tmp"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 __all__ = ["build_report", "write_report"]
 
@@ -19,23 +21,30 @@ def build_report(results: Sequence[Path | str], out: Path | str, title: str | No
     Raises:
         UsageError: a folder holds no results; the message names it.
     """
-    from .load import load_all
-
     folders = [Path(folder) for folder in results]
-    return write_report(load_all(folders), Path(out), title, ", ".join(folder.name for folder in folders))
+    joined = _module("load").load_all(folders)
+    return write_report(joined, out, title, ", ".join(folder.resolve().name for folder in folders))
 
 
-def write_report(results, out: Path, title: str | None = None, source: str = "") -> Path:
-    """The same from results that are loaded already (`optbench.load`, `optbench.run`)."""
-    from .content import compose
-    from .export import export
-    from .markdown import render as markdown
-    from .page import render as page
+def write_report(results: Any, out: Path | str, title: str | None = None, source: str = "") -> Path:
+    """The same from results that are loaded already, as `optbench.load` and `optbench.run` give them.
 
-    content = compose(results, title, source)
-    out.mkdir(parents=True, exist_ok=True)
-    export(content.figures, content.tables, out)
-    (out / "report.md").write_text(markdown(content), encoding="utf-8")
-    index = out / "index.html"
-    index.write_text(page(content), encoding="utf-8")
-    return index
+    Args:
+        results: frames `runs`, `trials`, `curves`, `hits`, and the list `sweeps`.
+        out: folder of the report.
+        title: heading; made from the counts where it is None.
+        source: name of the result set.
+    """
+    folder = Path(out)
+    content = _module("content").compose(results, title, source)
+    folder.mkdir(parents=True, exist_ok=True)
+    _module("export").export(content.figures, content.tables, folder)
+    (folder / "report.md").write_text(_module("markdown").render(content), encoding="utf-8")
+    page = folder / "index.html"
+    page.write_text(_module("page").render(content), encoding="utf-8")
+    return page
+
+
+def _module(name: str) -> Any:
+    """A module of this package, loaded when it is first needed: they bring pandas and matplotlib along."""
+    return importlib.import_module(f"{__name__}.{name}")

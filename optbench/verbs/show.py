@@ -50,7 +50,8 @@ def listing(kind: str) -> int:
         for name in order:
             cls: Any = entries[name]
             table.add_row(name, *([cls.family] if families else []), describe(cls)["summary"])
-    Console(soft_wrap=not Console().is_terminal).print(table)
+    console = Console()
+    (console if console.is_terminal else Console(width=500)).print(table)
     return 0
 
 

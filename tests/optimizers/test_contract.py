@@ -165,10 +165,8 @@ def test_it_solves_an_easy_problem_at_some_rate_of_its_search_space(name: str) -
     low, high = read_yaml("optimizer", name)["search"]["lr"]["log_uniform"]
     assert high / low >= 1e4
     rates = torch.logspace(math.log10(low), math.log10(high), 8, dtype=torch.float64)[:, None]
-    if name == "from_torch":
-        optimizer = OPTIMIZERS[name](cls=torch.optim.NAdam, settings={"lr": rates})
-    else:
-        optimizer = OPTIMIZERS[name](lr=rates)
+    settings = {"cls": torch.optim.NAdam, "settings": {"lr": rates}} if name == "from_torch" else {"lr": rates}
+    optimizer = OPTIMIZERS[name](**settings)
     problem = build("problem", "beale")
     steps = {"lbfgs": 60, "from_torch": 300}.get(name, 1000)
     last = Loop(problem, optimizer, [0] * 8).run(steps)[-1]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from optbench.problems.rosenbrock import Rosenbrock
+
+import optbench
+from optbench.errors import UsageError
+from optbench.interfaces import Optimizer
+from optbench.optimizers.adam import Adam
+
+
+def test_one_thing_is_built_by_its_name() -> None:
+    assert optbench.problem("rosenbrock", n=4) == Rosenbrock(n=4)
+    assert optbench.optimizer("adam", lr=1e-2) == Adam(lr=1e-2)
+    assert optbench.schedule("cosine", warmup=0.1).warmup == 0.1
+    with pytest.raises(UsageError, match="did you mean 'rosenbrock'"):
+        optbench.problem("rosenbrok")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = optbench.nothing
+
+
+def test_a_torch_class_becomes_an_optimizer(mine: Path) -> None:
+    for name in ("torch.optim.NAdam", "./mine.py:Mine"):
+        built = optbench.optimizer(name, lr=0.01)
+        assert isinstance(built, Optimizer)
+        assert built.lr == 0.01
+
+
+def test_a_sweep_runs_in_the_grammar_of_the_command_line_and_is_read_back(folder: Path) -> None:
+    results = optbench.run("problem=rosenbrock", "optimizer=adam,sgd", steps=30, seeds=2, results=folder / "my results")
+    assert sorted(results.runs.optimizer) == ["adam", "sgd"]
+    assert len(results.trials) == 4
+    assert results.curves.groupby(["optimizer", "trial"], observed=True).step.max().tolist() == [30] * 4
+    read = optbench.load(folder / "my results")
+    pd.testing.assert_frame_equal(read.trials, results.trials)
+    pd.testing.assert_frame_equal(read.curves, results.curves)
+    assert read.sweeps[0]["command"].startswith("optbench run problem=rosenbrock")
+
+
+def test_keywords_take_python_values(folder: Path) -> None:
+    results = optbench.run(
+        problem="rosenbrock",
+        optimizer=["adam", "sgd"],
+        schedule=("constant", "cosine"),
+        modifier=["clip_norm"],
+        steps=5,
+        seeds=1,
+        timeout=None,
+        tuning={"method": "grid", "trials": 2, "seeds": 1},
+        **{"search.lr": {"log_uniform": [1e-3, 1e-1]}},
+    )
+    assert len(results.runs) == 4
+    assert set(results.trials.modifier) == {"clip_norm"}
+    assert set(results.trials[results.trials.role == "tuning"].lr) == {1e-3, 1e-1}
+    with pytest.raises(UsageError, match="cannot write"):
+        optbench.run(steps=object())
+
+
+def test_results_do_not_touch_the_global_random_generator(folder: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    optbench.run(steps=5, seeds=1)
+    assert torch.equal(torch.rand(2), expected)

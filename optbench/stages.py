@@ -45,6 +45,7 @@ class Stage:
     def best(self, problem: Problem, settings: int) -> int:
         """The setting to be evaluated, from tuning trials that lie setting by setting."""
         steps = self.recording.hit_steps[list(problem.targets()).index(problem.target())]
+        steps = np.where(self.statuses == "ok", steps, np.inf)  # a setting that arrives and then diverges is no good
         return best_setting(steps.reshape(settings, -1), self.selection(problem).reshape(settings, -1))
 
 

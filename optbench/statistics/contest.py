@@ -255,6 +255,8 @@ def _tuning_outcome(draft: Contest, row: dict[str, Any]) -> tuple[float, float]:
     trials = draft.trials(row["run_id"], "tuning")
     if trials.empty:
         return (np.inf, np.inf)
+    steps = trials["steps_to_target"].where(trials["status"] == "ok", np.inf)  # as in the run's own choice of a setting
+    trials = trials.assign(steps_to_target=steps)
     return min(tuning_order(by_setting(trials, "steps_to_target"), by_setting(trials, "selection_loss")))[:2]
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..report import build_report
+from ..report.build import build_report
 
 
 def report(results: Sequence[str], output: str | None) -> int:

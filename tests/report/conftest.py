@@ -162,7 +162,7 @@ def medians() -> dict[str, dict[str, float]]:
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report on the made-up results; lion diverges on cliff in no seed, sgd on rosenbrock in all of them."""
-    from optbench.report import write_report
+    from optbench.report.build import write_report
 
     out = tmp_path_factory.mktemp("report")
     write_report(made_up(diverged=[("rosenbrock", "sgd")]), out, source="made up")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from optbench.report import numbers, write_report
+from optbench.report import numbers
+from optbench.report.build import write_report
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optbench.report import write_report
+from optbench.report.build import write_report
 from optbench.report.content import compose
 from optbench.report.markdown import render as markdown
 from optbench.report.page import render as page

@@ -35,6 +35,12 @@ EMPTY = {
     "hits": {"run_id": "str", "trial": "int", "target": "float", "step": "float", "evaluations": "float"},
 }
 """Columns of a table in which no run has a row, as when every run failed."""
+LEADING = (
+    *("run_id", "trial", "role", "setting", "seed", "status", "status_step", "final_loss", "best_loss", "start_loss"),
+    *("selection_loss", "steps_to_target", "evaluations_to_target", "target", "step", "evaluations", "seconds"),
+    *("loss", "objective"),
+)
+"""The columns that frames begin with, the others follow by name: neither depends on the order of the shards, nor do rows."""
 LABELS = ("problem", "optimizer", "schedule", "modifier")
 
 
@@ -106,7 +112,12 @@ class Results:
                 tables.append(table.filter(pc.field("run_id").isin(list(runs))))
         if not tables:
             return pd.DataFrame({c: pd.Series(dtype=d) for c, d in EMPTY[name].items()})
-        return pa.concat_tables(tables, promote_options="permissive").to_pandas(strings_to_categorical=True)
+        frame = pa.concat_tables(tables, promote_options="permissive").to_pandas(strings_to_categorical=True)
+        known = [column for column in LEADING if column in frame]
+        frame = frame[[*known, *sorted(set(frame.columns) - set(known))]]
+        place = {run_id: k for k, run_id in enumerate(self._newest["run_id"])}
+        order = frame["run_id"].map(place).astype(int).argsort(kind="stable")
+        return frame.iloc[order].reset_index(drop=True)
 
     def _with_run(self, name: str, columns: list[str]) -> pd.DataFrame:
         frame = self._read(name)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from optbench import __version__, registry
+from optbench import __version__, registry, store
 from optbench.api import load
 from optbench.executors import EXECUTORS
 
@@ -113,6 +115,20 @@ def test_a_damaged_shard_is_one_line_and_its_runs_are_done_again(typed, folder: 
     assert shard.name in told[0]
     assert "2 runs done" in said.out
     assert "store.py" not in said.err
+
+
+def test_a_full_disk_is_one_line_and_exit_status_one(typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*unused: object, **also: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.pq, "write_table", full)
+        said = typed("run", *SMALL)
+    assert said.status == 1
+    (told,) = [line for line in said.err.splitlines() if line.startswith("optbench: ")]
+    assert told.startswith("optbench: results/sweep: No space left on device; 0 finished runs are safe there")
+    assert "Traceback" not in said.err
+    assert typed("run", *SMALL).status == 0
 
 
 def test_an_interrupt_is_one_line_and_exit_status_130(typed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,8 +25,17 @@ def cell(run: Run, table: str, column: str) -> list[Any]:
 
 @pytest.mark.parametrize(
     "word",
-    ["optimizer.lr=0.5", "problem.n=3", "steps=7", "seeds=4", "schedule=cosine", "modifier=l2", "dtype=float32"]
-    + ["tuning.method=grid", "trials_at_once=1"],
+    [
+        "optimizer.lr=0.5",
+        "problem.n=3",
+        "steps=7",
+        "seeds=4",
+        "schedule=cosine",
+        "modifier=l2",
+        "dtype=float32",
+        "tuning.method=grid",
+        "trials_at_once=1",
+    ],
 )
 def test_a_run_is_another_where_a_setting_differs(word: str) -> None:
     assert only(word).run_id != only().run_id
@@ -42,8 +51,12 @@ def test_a_run_is_another_where_a_setting_differs(word: str) -> None:
         "trials_at_once=8",
         "trials_at_once=auto",
         "timeout=60",
-    ]
-    + ["steps=3000", "optimizer.lr=0.001", "seeds=5", "tuning.trials=3", "search.lr=[1e-3,1]"],
+        "steps=3000",
+        "optimizer.lr=0.001",
+        "seeds=5",
+        "tuning.trials=3",
+        "search.lr=[1e-3,1]",
+    ],
 )
 def test_a_run_is_the_same_wherever_and_however_it_is_done(word: str) -> None:
     assert only(word).run_id == only().run_id
@@ -101,7 +114,7 @@ def test_classes_of_one_name_are_labelled_by_their_paths(mine: Path, folder: Pat
 
 def test_a_run_travels_to_a_worker_as_plain_values(mine: Path) -> None:
     run = only("optimizer=./mine.py:Mine", "tuning.method=grid", "search.lr=[1e-3,1]")
-    assert run.labels and run.run_id and run.classes
+    assert (run.labels["optimizer"], len(run.run_id), len(run.classes)) == ("Mine", 16, 3)
     sent = pickle.dumps(run)
     assert b"optbench_file_" not in sent
     assert pickle.loads(sent) == run

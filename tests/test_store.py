@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,22 @@ def test_what_was_added_is_read_back(tmp_path: Path) -> None:
     assert results.curves.role.tolist() == ["default"] * 4
     assert results.hits.step.tolist() == [np.inf, 3.0] * 2
     assert "2 runs, 4 trials" in repr(results)
+
+
+def test_rows_and_columns_stand_in_an_order_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = []
+    for folder, first in (("one", "b"), ("two", "a")):
+        made = Store(tmp_path / folder, {"run_ids": ["b", "a"]})
+        for run_id in (first, "ab".replace(first, "")):
+            tables = a_run(run_id)
+            extra = tables.curves.append_column("x", [[1.0, 2.0]]) if run_id == "a" else tables.curves
+            made.add(Tables(tables.runs, tables.trials, extra.select(extra.column_names[::-1]), tables.hits))
+            monkeypatch.setattr(store_module.uuid, "uuid4", lambda hexes=run_id: SimpleNamespace(hex=hexes))
+            made.flush()
+        frames.append(Results(tmp_path / folder))
+    assert frames[0].curves.equals(frames[1].curves)
+    assert frames[0].curves.run_id.tolist() == ["b", "b", "a", "a"]
+    assert list(frames[0].curves)[:6] == ["run_id", "trial", "step", "seconds", "loss", "x"]
 
 
 def test_a_run_done_again_takes_the_place_of_the_old_one(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,38 @@ def test_a_full_disk_ends_the_sweep_and_keeps_what_was_written(folder: Path, mon
     assert not list(Path("results/sweep").glob("*.tmp"))
     done = sweep(planned, Silent())
     assert (done.done, done.found, done.failed) == (2, 1, 0)
+
+
+@pytest.fixture
+def small_disk(folder: Path) -> Iterator[Callable[[str], None]]:
+    """A real file system at results/ that holds 120 KB; call it with another size to make room."""
+    disk = folder / "results"
+    disk.mkdir()
+
+    def mount(options: str) -> bool:
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
+        return shutil.which("mount") is not None and subprocess.run(command, capture_output=True).returncode == 0
+
+    if not mount("size=120k"):
+        pytest.skip("this user may not mount a file system")
+    yield lambda size: [mount(f"remount,size={size}")] == [True] or pytest.fail("cannot be remounted")
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_is_really_full_loses_nothing_that_was_written(
+    small_disk: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "RUNS_A_SHARD", 1)
+    planned = plan(["problem.n=range(2,12)", *SMALL])
+    with pytest.raises(DiskError, match="No space left on device"):
+        sweep(planned, Silent())
+    safe = set(load("results/sweep").runs.run_id)
+    assert 0 < len(safe) < 10
+    assert not list(Path("results/sweep").glob("*.tmp"))
+    small_disk("10m")
+    done = sweep(planned, Silent())
+    assert (done.done, done.found, done.failed) == (10 - len(safe), len(safe), 0)
+    assert safe < set(load("results/sweep").runs.run_id)
 
 
 def test_a_worker_that_always_dies_fails_its_run_alone(folder: Path) -> None:

@@ -36,6 +36,10 @@ class Clocks:
             self.seconds[self._running] += now - self._since
         self._running, self._since = name, now
 
+    def read(self, name: str) -> float:
+        """Seconds on a clock so far, whether it runs or not."""
+        return self.seconds[name] + (self.now() - self._since if self._running == name else 0.0)
+
     @contextmanager
     def pause_for(self, name: str) -> Iterator[None]:
         """Let this clock run inside the block, and the one before it afterwards."""

@@ -52,7 +52,7 @@ class Recording:
     final: dict[str, np.ndarray]
     steps: np.ndarray
     curves: dict[str, np.ndarray] = field(default_factory=dict)
-    """loss, objective, evaluations and metrics (and x, y): [recorded steps, trials]."""
+    """loss, objective, evaluations and metrics (and x, y, seconds): [recorded steps, trials]."""
 
     def rows(self, trials: np.ndarray, curves: bool) -> Recording:
         """The same of these trials, with or without their curves."""
@@ -125,6 +125,11 @@ class Recorder:
             self._look(objective)
         self.counts.append(evaluations)
         self.filled += 1
+
+    def clock(self, step: int, seconds: float) -> None:
+        """Note the training clock of a trial that runs alone, at recorded steps."""
+        if self.keep_curves:
+            self._put("seconds", [self.index[step]], self._row(seconds)[None])
 
     def path(self, step: int, params: Params) -> None:
         """Note the coordinates of two-dimensional trials, at recorded steps."""
@@ -248,9 +253,11 @@ class Recorder:
             self.hit_steps[k, rows[fresh]] = (first + at[fresh]).to(torch.float64)
             self.hit_evaluations[k, rows[fresh]] = made.gather(0, at[None])[0, fresh]
 
-    def _row(self, count: int | Tensor) -> Tensor:
+    def _row(self, count: float | Tensor) -> Tensor:
         like = {"dtype": torch.float64, "device": self.best.device}
-        return torch.full((len(self.rows),), float(count), **like) if isinstance(count, int) else count.to(**like)
+        return (
+            torch.full((len(self.rows),), float(count), **like) if not isinstance(count, Tensor) else count.to(**like)
+        )
 
     def _table(self, counts: list[int | Tensor]) -> Tensor:
         """Counts of several steps as [steps, present rows]; cheap where every trial made as many."""

@@ -61,7 +61,7 @@ def run_trials(
         steps: the budget.
         curves: keep curves, at most about 200 points for each trial and metric.
         test: read the test split after the last step.
-        trials_at_once: None chooses by memory; 1 runs one trial after the other.
+        trials_at_once: None chooses by memory; 1 runs one trial after the other, and their curves have the training clock.
         timeout: seconds after which living trials stop.
 
     Raises:
@@ -76,7 +76,9 @@ def run_trials(
         if len(parts) > 1:
             chosen = select(chosen, torch.arange(len(seeds))[part])
         trials = Trials(problem, *chosen, list(seeds[part]), steps)
-        outcomes.append(_run(trials, len(seeds[part]), curves, test, until))
+        if trials_at_once == 1 and not outcomes:
+            Trials(problem, *chosen, list(seeds[part]), steps).step(0)  # warms up, so that the first clock is fair
+        outcomes.append(_run(trials, len(seeds[part]), curves, test, trials_at_once == 1, until))
     recording = _joined([o.recording for o in outcomes])
     if not np.isfinite(recording.start_loss).any():
         raise ValueError(
@@ -92,7 +94,7 @@ def run_trials(
     )
 
 
-def _run(trials: Trials, count: int, curves: bool, test: bool, until: float | None) -> Outcome:
+def _run(trials: Trials, count: int, curves: bool, test: bool, timed: bool, until: float | None) -> Outcome:
     problem, steps = trials.problem, trials.steps
     clocks = Clocks(torch.device(problem.device))
     recorder = Recorder(problem, count, steps, curves)
@@ -109,6 +111,8 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, until: float | No
                 values = problem.evaluate(params, step) if curves else {"objective": problem.objective(params, step)}
                 recorder.metrics(step, values)
         recorder.path(step, params)
+        if timed and step in recorder.index:
+            recorder.clock(step, clocks.read("train"))
         loss = trials.step(step)
         objective = None
         if problem.cheap:
@@ -128,6 +132,8 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, until: float | No
             timed_out = True
             break
     clocks.switch("record")
+    if timed and not timed_out:
+        recorder.clock(steps, clocks.read("train"))
     recorder.flush()
     if timed_out:
         recorder.stop(step + 1, trials.oracle.evaluations())

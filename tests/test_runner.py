@@ -211,3 +211,12 @@ def test_trials_at_once_follow_from_sizes_and_what_was_asked() -> None:
 
 def test_curves_are_left_out_where_not_wanted() -> None:
     assert run(Rosenbrock(), "sgd", [0, 1], 5, curves=False).recording.curves == {}
+
+
+def test_trials_that_run_alone_have_the_training_clock_in_their_curves():
+    problem, adam = Rosenbrock(), OPTIMIZERS["adam"]()
+    outcome = run_trials(problem, adam, CONSTANT, [], [0, 1], 60, trials_at_once=1)
+    seconds = outcome.recording.curves["seconds"]
+    assert (np.diff(seconds, axis=0) > 0).all()
+    assert seconds[-1].sum() == pytest.approx(outcome.seconds["train"], rel=0.2)
+    assert "seconds" not in run_trials(problem, adam, CONSTANT, [], [0, 1], 60).recording.curves

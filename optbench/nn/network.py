@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import torch
@@ -78,8 +78,15 @@ class Network:
     def __call__(self, params: Params, x: Tensor) -> Tensor:
         """Outputs `[trials, batch, …]` for inputs `[trials, batch, …]`."""
         values = self.layout.split(params)
-        fallback = alone if params.shape[0] == 1 else under_vmap
+        if params.shape[0] == 1:
+            return self.alone({name: value[0] for name, value in values.items()}, x[0])[None]
         for layer, names in self._layers:
             own = {name: values[whole] for name, whole in names.items()}
-            x = BATCHED.get(type(layer), fallback)(layer, own, x)
+            x = BATCHED.get(type(layer), under_vmap)(layer, own, x)
+        return x
+
+    def alone(self, values: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Outputs `[batch, …]` of one trial for inputs `[batch, …]`; values: its parameters by name, each in its own shape."""
+        for layer, names in self._layers:
+            x = alone(layer, {name: values[whole] for name, whole in names.items()}, x)
         return x

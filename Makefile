@@ -17,7 +17,7 @@ bench: env ## the quick suite and its report: reports/quick/index.html
 	@echo "Open reports/quick/index.html in a browser."
 
 test: dev ## the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 speed: dev ## ours beside bare torch loops
 	$(BIN)/python -m benchmarks.speed

@@ -20,7 +20,7 @@ GRID = 50
 """Evaluations of a problem whose objective is costly: every 2 % of the budget."""
 BLOCK = 64
 EXPLODED = 1e10
-"""A trial whose loss exceeds this multiple of max(1, |loss at the start|) counts as diverged."""
+"""A trial whose objective exceeds this multiple of max(1, |objective at the start|) counts as diverged."""
 
 
 def grid_steps(steps: int) -> list[int]:
@@ -152,9 +152,11 @@ class Recorder:
         """Work through the block; which of the present rows are still alive."""
         count, limit = self.filled, self.limit[self.rows]
         losses, objectives = self.losses[:count], self.objectives[:count]
-        bad = ~(losses.abs() <= limit)
-        at = slice(count) if len(self.looked) == count else self.looked
-        bad[at] |= ~(objectives[at].abs() <= limit)
+        if self.cheap:  # followed at every step; the loss may be that of a line search's far probe, which kills nobody
+            bad = ~(objectives.abs() <= limit)
+        else:
+            bad = ~(losses.abs() <= limit)
+            bad[self.looked] |= ~(objectives[self.looked].abs() <= limit)
         if count:
             self._judge(objectives, bad, self.first, self.counts)
         if self.keep_curves:

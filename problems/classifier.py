@@ -124,7 +124,7 @@ class Classifier(Problem):
         return self.targets()[1]
 
 
-def _chunks(params: Params, size: int | None) -> Sequence[Params]:
+def _chunks(params: Params, size: int | None) -> list[Tensor]:
     """Rows in chunks; a row that would be left alone among several is doubled, as its last bit would differ."""
     chunks = list(params.split(size or max(len(params), 1)))
     if len(chunks) > 1 and len(chunks[-1]) == 1:

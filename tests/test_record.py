@@ -64,7 +64,8 @@ def by_hand(
     evaluations, final = made[steps, k], math.inf
     for s in range(steps + 1):
         seen = [objectives[s, k]] if s in looked else []
-        if any(not abs(v) <= limit for v in seen + ([losses[s, k]] if s < steps else [])):
+        judged = seen if len(looked) == steps + 1 else seen + ([losses[s, k]] if s < steps else [])
+        if any(not abs(v) <= limit for v in judged):
             died, evaluations = s, made[s, k]
             break
         for value in seen:

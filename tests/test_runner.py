@@ -11,6 +11,7 @@ import pytest
 import torch
 from contracts import TinyNet, column
 from optbench.problems.rosenbrock import Rosenbrock
+from optbench.problems.saddle import Saddle
 
 from optbench.interfaces import Batch, Loss, Params
 from optbench.optimizers import OPTIMIZERS
@@ -220,3 +221,11 @@ def test_trials_that_run_alone_have_the_training_clock_in_their_curves():
     assert (np.diff(seconds, axis=0) > 0).all()
     assert seconds[-1].sum() == pytest.approx(outcome.seconds["train"], rel=0.2)
     assert "seconds" not in run_trials(problem, adam, CONSTANT, [], [0, 1], 60).recording.curves
+
+
+def test_a_line_search_that_probes_far_away_has_not_diverged():
+    saddle = Saddle(dtype=torch.float32)
+    recording = run(saddle, "lbfgs", [3, 4], 50).recording
+    assert (recording.curves["loss"][:, 1] > 1e10).any()  # a probe of the line search, not a point that it moved to
+    assert recording.died.tolist() == [-1, -1]
+    assert recording.final_loss == pytest.approx([0, 0], abs=1e-6)

@@ -26,7 +26,7 @@ class DerivedOracle(Oracle):
         return self.change(params, loss, grad, rows)
 
 
-def of_rows(value: Hyper, rows: Rows | None) -> Hyper:
+def of_rows(value: Hyper, rows: Rows | None) -> float | Tensor:
     """The setting of these trials: a float is everyone's, a column has one value a trial."""
     return value[rows] if rows is not None and isinstance(value, Tensor) else value
 

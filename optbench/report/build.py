@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .content import compose
-from .export import export
+from .export import draw_files, write_tables
 from .load import load_all
 from .markdown import render as render_markdown
 from .page import render as render_page
@@ -40,8 +41,8 @@ def write_report(results: Any, out: Path | str, title: str | None = None, source
     """
     folder = Path(out)
     content = compose(results, title, source)
-    folder.mkdir(parents=True, exist_ok=True)
-    export(content.figures, content.tables, folder)
+    content = replace(content, drawn=draw_files(content.match, content.summary, folder))
+    write_tables(content.tables, folder)
     (folder / "report.md").write_text(render_markdown(content), encoding="utf-8")
     page = folder / "index.html"
     page.write_text(render_page(content), encoding="utf-8")

@@ -54,6 +54,10 @@ class Place:
         """On which switches it depends; a place with a single drawing shows it whatever they say."""
         return {kind: len({getattr(f, kind) for f in self.figures}) > 1 for kind in ("cost", "role")}
 
+    def when(self, figure: Figure) -> dict[str, str | bool]:
+        """The attributes by which the page shows one of its drawings at a time."""
+        return {f"data_when_{kind}": getattr(figure, kind) for kind, depends in self.depends.items() if depends}
+
 
 @dataclass(frozen=True)
 class Content:
@@ -80,11 +84,12 @@ class Content:
     failed_runs: Table | None
     provenance: Sequence[tuple[str, str]]
     configurations: Sequence[tuple[str, str]]
+    drawn: Sequence[Figure] | None = None
 
     @cached_property
     def figures(self) -> Sequence[Figure]:
-        """Every figure, drawn when they are first asked for."""
-        return draw_all(self.match, self.summary)
+        """Every figure: those that were drawn already, else drawn when they are first asked for."""
+        return draw_all(self.match, self.summary) if self.drawn is None else self.drawn
 
     @property
     def order(self) -> list[int]:
@@ -93,8 +98,8 @@ class Content:
 
     @property
     def tables(self) -> list[Table]:
-        """All tables, in the order of the page."""
-        found = [self.heat, *self.runtimes.values(), self.optimizers, self.summary_table]
+        """All tables in the order of the page, but for the heat map, whose numbers are those of a figure."""
+        found = [*self.runtimes.values(), self.optimizers, self.summary_table]
         return [*found, self.failed_runs] if self.failed_runs else found
 
     def places(self, *kinds: str, problem: str = "") -> list[Place]:

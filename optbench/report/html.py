@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from .figures.heat import shade
 from .numbers import MISSING
 from .story import Name, Text, Underlined
 from .tables import Cell, Table
@@ -49,11 +50,14 @@ def swatch(index: int) -> str:
     return f'<svg class="sw-line" width="26" height="6" viewBox="0 0 26 6" aria-hidden="true"><line{line}/></svg>'
 
 
-def head(number: int, title: str, links: Iterable[tuple[str, str]]) -> str:
-    """What stands above a figure: its number, title (HTML) and files."""
-    anchors = "".join(tag("a", kind, href=path) for kind, path in links)
-    inside = tag("span", str(number), class_="no") + tag("h4", title) + tag("span", anchors, class_="files")
-    return tag("div", inside, class_="head")
+def head(number: int, title: str, files: str) -> str:
+    """What stands above a figure: its number, title (HTML) and files (HTML, see `file_links`)."""
+    return tag("div", tag("span", str(number), class_="no") + tag("h4", title) + files, class_="head")
+
+
+def file_links(links: Iterable[tuple[str, str]], **pairs: str | bool) -> str:
+    """Links to files: what they are and where. pairs: attributes of what holds them."""
+    return tag("span", "".join(tag("a", kind, href=path) for kind, path in links), class_="files", **pairs)
 
 
 def heat(table: Table, order: Sequence[int], links: Sequence[tuple[str, str]]) -> str:
@@ -81,7 +85,7 @@ def _heat_cell(cell: Cell, index: int) -> str:
     inside = escape(cell.text) + (tag("small", escape(cell.small)) if cell.small else "")
     if not math.isfinite(value):
         return tag("td", inside, data_o=str(index), class_="fail")
-    alpha = 0.06 + 0.74 * max(0.0, 1 - math.log2(value) / 4.5) ** 1.5
+    alpha = shade(value)
     white = ";color:#fff" if alpha > 0.6 else ""
     return tag("td", inside, data_o=str(index), style=f"background:rgba(var(--heat),{alpha:.3f}){white}")
 

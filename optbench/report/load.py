@@ -37,6 +37,9 @@ def load_all(folders: Sequence[Path]) -> Joined:
 
 def join(parts: Sequence[Stored]) -> Joined:
     """One result set from several; of runs with equal identity the first is kept."""
+    if len(parts) == 1:
+        only = parts[0]
+        return Joined(only.runs, only.trials, only.curves, only.hits, only.sweeps)
     seen: set[str] = set()
     kept: list[set[str]] = []
     for part in parts:

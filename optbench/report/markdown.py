@@ -19,7 +19,7 @@ def render(content: Content) -> str:
     blocks.append("## Ranking")
     blocks += _places(content.places("ranking"))
     if len(content.match.contestants) > 1:
-        blocks += _table(content.heat)
+        blocks += _table(content.heat, [place.figures[0].name for place in content.places("ratios")])
     speed = content.places("profile", "ecdf")
     blocks += ["## Speed", *_places(speed)] if speed else []
     blocks.append("## Problems")
@@ -71,22 +71,28 @@ def _places(places: Iterable[Place]) -> list[str]:
         more = "".join(
             f" · [{plain(_variant(figure.cost, figure.role))}](figures/{figure.name}.svg)" for figure in others
         )
-        blocks.append(f"{plain(first.caption)} ([CSV](tables/{first.name}.csv){more})")
+        blocks.append(f"{plain(first.caption)} ([CSV](tables/{first.table}.csv){more})")
     return blocks
 
 
 def _variant(cost: str, role: str) -> str:
-    return ", ".join(word for word in (f"{role} setting" if role else "", f"over {cost}" if cost else "") if word)
+    return ", ".join(
+        word
+        for word in (f"{role} setting" if role else "", f"over {cost.replace(' ', ' and ')}" if cost else "")
+        if word
+    )
 
 
-def _table(table: Table) -> list[str]:
+def _table(table: Table, drawn: Iterable[str] = ()) -> list[str]:
+    """A table with links to its files. drawn: file stem of the figure that shows the same."""
     head = "| " + " | ".join(plain(heading) for heading in table.headings) + " |"
     rule = "|" + "|".join(":--" if n in table.left else "--:" for n in range(len(table.headings))) + "|"
     rows = ["| " + " | ".join(_cell(cell) for cell in row.cells) + " |" for row in table.rows]
+    svg = "".join(f" · [SVG](figures/{name}.svg)" for name in drawn)
     return [
         f"**{plain(table.title)}**",
         "\n".join([head, rule, *rows]),
-        f"{plain(table.caption)} ([CSV](tables/{table.name}.csv))",
+        f"{plain(table.caption)} ([CSV](tables/{table.name}.csv){svg})",
     ]
 
 

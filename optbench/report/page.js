@@ -117,7 +117,8 @@ function ranking(who = shown()) {
   return {
     problems, cd, p,
     who: order.map((j) => who[j]), mean: order.map((j) => mean[j]), table: table.map((row) => order.map((j) => row[j])),
-    cliques: enough ? cliques(order.map((j) => mean[j]), cd) : [],
+    // where the test finds no difference none is claimed: all are joined
+    cliques: enough ? cliques(order.map((j) => mean[j]), p < 0.05 ? cd : Infinity) : [],
   };
 }
 function cliques(mean, cd) {
@@ -556,6 +557,7 @@ function listen() {
 }
 
 // ---- drawings that depend on who is shown
+const fitsCost = ({ dataset }) => !dataset.whenCost || dataset.whenCost.split(" ").includes(state.cost);
 const originals = new WeakMap();
 function original(svg) {
   if (!originals.has(svg)) originals.set(svg, { box: svg.getAttribute("viewBox"), inside: [...svg.childNodes].map((n) => n.cloneNode(true)) });
@@ -576,7 +578,7 @@ function drawRanking(found) {
       restore(svg);
       title.textContent = title.dataset.all;
       caption.textContent = caption.dataset.all;
-    } else if (!variant.dataset.whenCost || variant.dataset.whenCost === state.cost) {
+    } else if (fitsCost(variant)) {
       rankingSvg(svg, found);
       title.textContent = rankingTitle(found);
       caption.textContent = rankingCaption(caption.dataset.all, found);
@@ -658,7 +660,7 @@ function drawProfiles(who) {
   const best = problems.map((p) => Math.min(...who.map((i) => cost(p, i))));
   for (const svg of $$(".fig-profile .draw svg")) {
     const variant = svg.closest(".variant");
-    if (variant.dataset.whenCost && variant.dataset.whenCost !== state.cost) continue;
+    if (!fitsCost(variant)) continue;
     original(svg);
     restore(svg);
     if (hidden.size === 0 || total === 0 || !$("g.line", svg)) continue;

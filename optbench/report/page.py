@@ -12,7 +12,8 @@ from importlib.resources import files
 from typing import Any
 
 from .content import Content, Place
-from .html import NOBODY, data_table, head, heat, rich, swatch, tag
+from .figures.figure import Figure
+from .html import NOBODY, data_table, file_links, head, heat, rich, swatch, tag
 from .numbers import MISSING, fixed, grouped
 from .tables import COSTS, Table
 from .theme import DARK, LIGHT
@@ -27,7 +28,6 @@ _SECTIONS = {
     "numbers": "All numbers",
     "provenance": "Provenance",
 }
-_FILES = (("SVG", "figures"), ("PDF", "figures"), ("CSV", "tables"))
 
 
 def render(content: Content) -> str:
@@ -84,7 +84,7 @@ def _themes(count: int) -> str:
     for kind, values in (("cost", COSTS), ("role", ("tuned", "default"))):
         for value in values:
             rules.append(
-                f"body[data-{kind}={value}] [data-when-{kind}]:not([data-when-{kind}={value}]){{display:none}}"
+                f"body[data-{kind}={value}] [data-when-{kind}]:not([data-when-{kind}~={value}]){{display:none}}"
             )
     for i in range(count):
         front = (f"body.focus.f{i} main", f"body.focus.f{i} main table", f".draw.focus.n{i}")
@@ -161,6 +161,12 @@ def _sections(content: Content) -> dict[str, str]:
     return found
 
 
+def _files(figure: Figure) -> list[tuple[str, str]]:
+    """The files of a figure: what they are, and where."""
+    drawings = [(kind.upper(), f"figures/{figure.name}.{kind}") for kind in ("svg", "pdf")]
+    return [*drawings, ("CSV", f"tables/{figure.table}.csv")]
+
+
 def _two(inside: str) -> str:
     return tag("div", inside, class_="two") if inside else ""
 
@@ -172,11 +178,9 @@ def _places(places: Sequence[Place], numbers: Iterator[int]) -> str:
         number = next(numbers)
         variants = []
         for figure in place.figures:
-            links = [(kind, f"{folder}/{figure.name}.{kind.lower()}") for kind, folder in _FILES]
-            inside = head(number, escape(figure.title), links)
+            inside = head(number, escape(figure.title), file_links(_files(figure)))
             inside += tag("div", figure.svg + NOBODY, class_="draw") + tag("figcaption", escape(figure.caption))
-            when = {f"data_when_{kind}": getattr(figure, kind) for kind, depends in place.depends.items() if depends}
-            variants.append(tag("div", inside, class_="variant", data_name=figure.name, **when))
+            variants.append(tag("div", inside, class_="variant", data_name=figure.name, **place.when(figure)))
         parts.append(tag("figure", "".join(variants), class_=f"{place.width} fig-{place.kind}", role="group"))
     return "".join(parts)
 
@@ -200,14 +204,19 @@ def _heat(content: Content, number: int) -> str:
     table = content.heat
     links = [(content.ids[p], content.targets[p]) for p in content.match.problems]
     caption = escape(table.caption).replace("Median steps", 'Median <span class="cost-word">steps</span>', 1)
-    inside = head(number, escape(table.title), [("CSV", f"tables/{table.name}.csv")])
+    files = "".join(
+        file_links(_files(figure), **place.when(figure))
+        for place in content.places("ratios")
+        for figure in place.figures
+    )
+    inside = head(number, escape(table.title), files)
     inside += tag("div", heat(table, content.order, links) + NOBODY, class_="grid scroll") + tag("figcaption", caption)
     return tag("figure", inside, class_="full fig-ratios")
 
 
 def _table(table: Table, number: int, tall: bool = False) -> str:
     unit = ', in <span class="cost-word">steps</span>' if table.by_cost else ""
-    inside = head(number, escape(table.title) + unit, [("CSV", f"tables/{table.name}.csv")])
+    inside = head(number, escape(table.title) + unit, file_links([("CSV", f"tables/{table.name}.csv")]))
     owned = NOBODY if any(row.index is not None for row in table.rows) else ""
     classes = " ".join(name for name, on in (("grid", owned), ("scroll", True), ("tall", tall)) if on)
     inside += tag("div", data_table(table) + owned, class_=classes) + tag("figcaption", escape(table.caption))

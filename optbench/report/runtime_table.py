@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,14 @@ from .numbers import number, percent, seconds, size
 from .tables import COSTS, Cell, Row, Table, of, setting_cell
 
 MOST_TARGETS = 5
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Expected runtime of one contestant to one target in each cost, and how many of its seeds arrive."""
+
+    costs: Mapping[str, float]
+    successes: int
 
 
 def chosen_targets(targets: np.ndarray, headline: float) -> list[float]:
@@ -43,8 +51,8 @@ def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: li
     hits = {i: match.hits(here[i]["run_id"], here[i]["role"]) for i in indices}
     all_targets = pd.concat([table["target"] for table in hits.values()]).to_numpy(float)
     targets = chosen_targets(all_targets, headline)
-    runtimes = {i: {t: _runtime(match, here[i], hits[i], t) for t in targets} for i in indices}
-    least = {t: {c: min(runtimes[i][t][c] for i in indices) for c in COSTS} for t in targets}
+    runtimes = {i: _runtimes(match, here[i], hits[i], targets) for i in indices}
+    least = {t: min(runtimes[i][t].costs["steps"] for i in indices) for t in targets}
     tests = [
         name
         for name in summary.columns
@@ -58,11 +66,11 @@ def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: li
         cells = [Cell(match.contestants[i].label, match.contestants[i].label), setting_cell(pair, row["on_border"])]
         for t in targets:
             found = runtimes[i][t]
-            count = of(found["successes"], row["seeds"])
-            best = bool(np.isfinite(found["steps"]) and found["steps"] == least[t]["steps"])
-            costs = {c: found[c] for c in COSTS}
-            missing = found["successes"] < row["seeds"]
-            cells.append(Cell(number(found["steps"]), found["steps"], count, missing, best, costs=costs))
+            steps, missing = found.costs["steps"], found.successes < row["seeds"]
+            best = bool(np.isfinite(steps) and steps == least[t])
+            cells.append(
+                Cell(number(steps), steps, of(found.successes, row["seeds"]), missing, best, costs=found.costs)
+            )
         cells.append(
             Cell(number(row["median_steps"]), row["median_steps"], costs={c: row[f"median_{c}"] for c in COSTS})
         )
@@ -83,9 +91,9 @@ def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: li
         rows.append(Row(tuple(cells), index=i))
         who = {"problem": problem, "contestant": row["contestant"], "setting": row["setting"], "seeds": row["seeds"]}
         for t in targets:
-            costs = {f"ert_{cost}": runtimes[i][t][cost] for cost in COSTS}
+            costs = {f"ert_{cost}": value for cost, value in runtimes[i][t].costs.items()}
             frame.append(
-                {**who, "target": t, "headline": t == headline, "successes": runtimes[i][t]["successes"], **costs}
+                {**who, "target": t, "headline": t == headline, "successes": runtimes[i][t].successes, **costs}
             )
     base = "f*" if known else ""
     names = tuple(("target " if t == headline else "") + number(t - origin) for t in targets)
@@ -113,26 +121,28 @@ def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: li
     )  # fmt: skip
 
 
-def _runtime(match: Contest, row: Mapping, hits: pd.DataFrame, target: float) -> dict[str, Any]:
-    """ERT in each cost to one target, and how many seeds arrive. A seed without a row has not arrived."""
-    steps_cost = row["step_seconds"]
+def _runtimes(match: Contest, row: Mapping, hits: pd.DataFrame, targets: Sequence[float]) -> dict[float, Runtime]:
+    """ERT in each cost to these targets, and how many seeds arrive. A seed without a row has not arrived."""
     trials = match.trials(row["run_id"], row["role"])
-    found = hits[hits["target"] == target].set_index("trial").reindex(trials["trial"])
-    if target == row["target"]:
-        steps, evaluations = trials["steps_to_target"].to_numpy(float), trials["evaluations_to_target"].to_numpy(float)
-    else:
-        steps, evaluations = found["step"].to_numpy(float), found["evaluations"].to_numpy(float)
-    reached = np.isfinite(steps)
-    budget = trials["evaluations"].to_numpy(float)
-    in_steps = ert(np.where(reached, steps, float(row["steps"])), reached)
-    per_step = np.nanmax(budget / row["steps"]) if len(budget) else 1.0
-    full = np.where(trials["status"] == "ok", budget, max(per_step, 1.0) * row["steps"])
-    return {
-        "steps": in_steps,
-        "evaluations": ert(np.where(reached, evaluations, full), reached),
-        "seconds": in_steps * steps_cost,
-        "successes": int(reached.sum()),
-    }
+    whole, budget = float(row["steps"]), trials["evaluations"].to_numpy(float)
+    per_step = np.nanmax(budget / whole) if len(budget) else 1.0
+    full = np.where(trials["status"].to_numpy(object) == "ok", budget, max(per_step, 1.0) * whole)
+    place = pd.Index(trials["trial"]).get_indexer(pd.Index(hits["trial"]))
+    of_hit, *arrivals = (hits[name].to_numpy(float) for name in ("target", "step", "evaluations"))
+    found = {}
+    for target in targets:
+        if target == row["target"]:
+            steps, evaluations = (trials[f"{name}_to_target"].to_numpy(float) for name in ("steps", "evaluations"))
+        else:
+            here = of_hit == target
+            steps, evaluations = np.full((2, len(trials)), np.inf)
+            steps[place[here]], evaluations[place[here]] = (values[here] for values in arrivals)
+        reached = np.isfinite(steps)
+        in_steps = ert(np.where(reached, steps, whole), reached)
+        in_evaluations = ert(np.where(reached, evaluations, full), reached)
+        costs = {"steps": in_steps, "evaluations": in_evaluations, "seconds": in_steps * row["step_seconds"]}
+        found[target] = Runtime(costs, int(reached.sum()))
+    return found
 
 
 def _metric(name: str, value: float) -> str:

@@ -82,6 +82,7 @@ def file_svg(svg: str, theme: Theme) -> str:
         *((f"var(--{key})", getattr(theme, key)) for key in ("ink", "muted", "grid", "bg", "failure")),
     ]:
         svg = svg.replace(f'"{variable}"', f'"{color}"')
+    svg = svg.replace('"rgb(var(--heat))"', f'"{theme.heat}"')
     box = re.search(r'viewBox="([\d. ]+)"', svg)
     width, height = box.group(1).split()[2:] if box else ("530", "376")
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="{FAMILY}" '

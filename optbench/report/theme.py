@@ -68,6 +68,11 @@ class Theme:
         """Colour of contestant `index`."""
         return self.lines[index % len(self.lines)]
 
+    @property
+    def heat(self) -> str:
+        """The one colour of the heat map."""
+        return "#" + "".join(f"{int(part):02X}" for part in self.others["heat"].split(","))
+
     def text(self, index: int) -> str:
         """Colour of text about contestant `index`: its line colour, closer to the ink."""
         return self.texts[index % len(self.texts)]
@@ -113,6 +118,7 @@ PAGE = Theme(
     grid="#300200",
     bg="#300300",
     failure="#300400",
+    others=MappingProxyType({"heat": "48,5,0"}),
 )
 """Sentinels: colours that stand for CSS variables until `optbench.report.svg` replaces them."""
 
@@ -125,6 +131,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         PAGE.grid: "var(--grid)",
         PAGE.bg: "var(--bg)",
         PAGE.failure: "var(--failure)",
+        PAGE.heat.lower(): "rgb(var(--heat))",
     }
 )
 """What each sentinel becomes in the page."""

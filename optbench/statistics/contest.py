@@ -94,8 +94,13 @@ class _Split:
             )
         }
 
+        self.parts: dict[tuple[str, ...], pd.DataFrame] = {}
+
     def part(self, key: tuple[str, ...]) -> pd.DataFrame:
-        return self.table.iloc[self.places.get(key, slice(0, 0))]
+        """The rows of this key. Kept, for a slice of a frame still costs as much as a hundred numbers."""
+        if key not in self.parts:
+            self.parts[key] = self.table.iloc[self.places.get(key, slice(0, 0))]
+        return self.parts[key]
 
 
 class Parts:
@@ -214,12 +219,15 @@ def _contestants(draft: Contest, rows: list[dict[str, Any]]) -> tuple[Contestant
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["optimizer"], row["modifier"]), []).append(row)
+    apart = {
+        key: len({row["schedule"] for row in group}) > 1
+        and not all(len(draft.trials(row["run_id"], "tuned")) for row in group if row["status"] == "ok")
+        for key, group in groups.items()
+    }
     found: dict[tuple[str, str, str | None], dict[str, Any]] = {}
     for row in rows:
-        group = groups[row["optimizer"], row["modifier"]]
-        tuned = all(len(draft.trials(other["run_id"], "tuned")) for other in group if other["status"] == "ok")
-        apart = not tuned and len({other["schedule"] for other in group}) > 1
-        found.setdefault((row["optimizer"], row["modifier"], row["schedule"] if apart else None), row)
+        key = (row["optimizer"], row["modifier"])
+        found.setdefault((*key, row["schedule"] if apart[key] else None), row)
     contestants = []
     for index, ((optimizer, modifier, schedule), row) in enumerate(found.items()):
         label = optimizer + (f" + {modifier}" if several_modifiers and modifier else "")
@@ -255,13 +263,13 @@ def _tuning_outcome(draft: Contest, row: dict[str, Any]) -> tuple[float, float]:
     trials = draft.trials(row["run_id"], "tuning")
     if trials.empty:
         return (np.inf, np.inf)
-    steps = trials["steps_to_target"].where(trials["status"] == "ok", np.inf)  # as in the run's own choice of a setting
-    trials = trials.assign(steps_to_target=steps)
-    return min(tuning_order(by_setting(trials, "steps_to_target"), by_setting(trials, "selection_loss")))[:2]
+    steps, status, selection = (by_setting(trials, name) for name in ("steps_to_target", "status", "selection_loss"))
+    steps = np.where(status == "ok", steps, np.inf)  # as in the run's own choice of a setting
+    return min(tuning_order(steps, selection))[:2]
 
 
 def by_setting(trials: pd.DataFrame, column: str) -> np.ndarray:
     """A column of tuning trials as an array [settings, seeds], settings by number; empty where there are none."""
-    rows = trials.sort_values(["setting", "seed"], kind="stable")
-    settings = max(rows["setting"].nunique(), 1)
-    return rows[column].to_numpy().reshape(settings, len(rows) // settings)
+    setting, values = trials["setting"].to_numpy(), trials[column].to_numpy()
+    settings = max(len(np.unique(setting)), 1)
+    return values[np.lexsort((trials["seed"].to_numpy(), setting))].reshape(settings, len(values) // settings)

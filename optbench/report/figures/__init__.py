@@ -10,6 +10,7 @@ from ...statistics.summary import reference
 from .convergence import convergence
 from .ecdf import ecdfs
 from .figure import COSTS, Figure
+from .heat import heats
 from .names import stems
 from .profile import profiles
 from .ranking import Ranking, rank, ranking
@@ -35,7 +36,7 @@ def draw_all(match: Contest, summary: pd.DataFrame) -> list[Figure]:
 
 
 def overview(match: Contest, summary: pd.DataFrame) -> list[Figure]:
-    """Ranking, performance profile and ECDF for every cost; and what the schedule changes, where several were tuned.
+    """Ranking, heat map, performance profile and ECDF for every cost; and what the schedule changes, where several were tuned.
 
     Args:
         match: the contest.
@@ -43,7 +44,7 @@ def overview(match: Contest, summary: pd.DataFrame) -> list[Figure]:
     """
     named = focus(match, summary)
     several = schedules(match, named)
-    figures = [*ranking(match, summary), *profiles(match, summary, named), *ecdfs(match, named)]
+    figures = [*ranking(match, summary), *heats(match, summary), *profiles(match, summary, named), *ecdfs(match, named)]
     return [*figures, several] if several else figures
 
 

@@ -15,14 +15,19 @@ from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, Theme, dash
 from .canvas import HALF, MARGIN, Panel, Sheet, short, styled, thinned
-from .figure import COSTS, Figure
+from .figure import Figure, leading, over, suffix
 from .labels import EndLabel, end_labels
 from .series import Series, series
 
 HEIGHT = 376
 FLOOR = 1e-14
 """Smaller gaps cannot be told from rounding and are drawn here."""
-_AXIS = {"steps": "steps", "evaluations": "gradient evaluations", "seconds": "time of training"}
+_AXIS = {
+    "steps evaluations": "steps = gradient evaluations",
+    "steps": "steps",
+    "evaluations": "gradient evaluations",
+    "seconds": "time of training",
+}
 _TITLES = {"tuned": "Convergence at the tuned setting", "default": "Convergence at the default setting"}
 
 
@@ -63,11 +68,10 @@ def convergence(
     full = {c.index: c.label for c in match.contestants}
     figures = []
     for role, found in lines.items():
-        for cost in COSTS:
+        table, data = f"{stem}-convergence" + ("-default" if role == "default" else ""), _table(found, full)
+        for cost in over(all(_one_evaluation_a_step(s) for s in found)):
             draw = partial(_draw, found, frame, names, focus, cost)
-            name = "-".join(
-                [stem, "convergence", *([role] if role != "tuned" else []), *([cost] if cost != "steps" else [])]
-            )
+            name = table + suffix(cost)
             figures.append(
                 Figure(
                     name=name,
@@ -79,11 +83,18 @@ def convergence(
                     caption=_caption(found, frame, cost),
                     width="half",
                     svg=page_svg(draw(PAGE), name, f"{_TITLES[role]} on {problem}, over {_AXIS[cost]}"),
-                    data=_table(found, full),
+                    data=data,
+                    shared=table,
                     draw=draw,
                 )
             )
     return figures, frame
+
+
+def _one_evaluation_a_step(s: Series) -> bool:
+    """Whether steps and evaluations of these curves are the same numbers."""
+    same = np.array_equal(s.costs["steps"], s.costs["evaluations"])
+    return same and s.budget["steps"] == s.budget["evaluations"]
 
 
 def _frame(match: Contest, problem: str, lines: Sequence[Series], reference: float) -> Frame:
@@ -146,6 +157,7 @@ def _draw(
     lines: Sequence[Series], frame: Frame, names: dict[int, str], focus: frozenset[int], cost: str, theme: Theme
 ) -> matplotlib.figure.Figure:
     sheet = Sheet(HALF, HEIGHT, theme)
+    axis, cost = _AXIS[cost], leading(cost)
     ends = [x[x > 0] for s in lines if (x := s.costs[cost]).size and x[-1] > 0]
     low = 1.0 if cost != "seconds" else min((float(x[0]) for x in ends), default=1e-3)
     whole = [s.budget[cost] for s in lines if np.isfinite(s.budget[cost])]
@@ -156,7 +168,7 @@ def _draw(
     else:
         panel.log_ticks("x", also=[high], most=5)
     panel.log_ticks("y")
-    panel.names(_AXIS[cost], "objective gap f − f*" if frame.known else "objective − best seen")
+    panel.names(axis, "objective gap f − f*" if frame.known else "objective − best seen")
     if np.isfinite(frame.target):
         height = float(panel.y(frame.target))
         sheet.line((panel.left, panel.right), (height, height), theme.ink, 1.1, ls=(0, (1, 1.6)), gid="class|target")

@@ -16,7 +16,7 @@ from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, Theme, dash
 from .canvas import HALF, MARGIN, Panel, Sheet, sentence, short, styled, thinned
-from .figure import COSTS, Figure
+from .figure import COSTS, Figure, in_words, leading, over, suffix
 from .labels import EndLabel, end_labels
 
 HEIGHT = 336
@@ -68,29 +68,35 @@ def ecdfs(match: Contest, focus: frozenset[int]) -> list[Figure]:
             parts.setdefault(cell.contestant, {}).setdefault(cost, []).append(both[cost].reshape(2, -1))
     labels = tuple(c.label for c in match.contestants)
     figures = []
-    for cost in COSTS:
+    same = all(
+        np.array_equal(a, b) for own in parts.values() for a, b in zip(own["steps"], own["evaluations"], strict=True)
+    )
+    for cost in over(same):
         lines, longest = [], 0.0
         for index, own in parts.items():
-            runtime, budget = np.concatenate(own[cost], axis=1)
+            runtime, budget = np.concatenate(own[leading(cost)], axis=1)
             at, share = distribution(runtime)
             failed = budget[~np.isfinite(runtime)]
             lines.append(Steps(index, at, share, float(np.median(failed)) if failed.size else np.nan))
             longest = max(longest, float(np.nanmax(budget, initial=0.0)))
         draw = partial(_draw, lines, longest, cost, labels, focus)
-        name = "ecdf" + (f"-{cost}" if cost != "steps" else "")
+        name = "ecdf" + suffix(cost)
         figures.append(
             Figure(
                 name=name,
                 kind="ecdf",
                 cost=cost,
                 title="ECDF of runtimes",
-                caption=f"Share of all (problem, target, seed) triples that are reached within this many {cost}; what "
+                caption=f"Share of all (problem, target, seed) triples that are reached within this many {in_words(cost)}; what "
                 "was never reached stays in the count. ✕: median cost of the runs that failed; to its right the line "
                 "rests on fewer runs.",
                 width="half",
                 svg=page_svg(draw(PAGE), name, f"Distribution of runtimes over {cost}"),
                 data=pd.concat(
-                    [pd.DataFrame({"contestant": labels[s.index], cost: s.at, "share": s.share}) for s in lines],
+                    [
+                        pd.DataFrame({"contestant": labels[s.index], leading(cost): s.at, "share": s.share})
+                        for s in lines
+                    ],
                     ignore_index=True,
                 ),
                 draw=draw,
@@ -114,7 +120,9 @@ def _draw(
     else:
         panel.log_ticks("x", also=[panel.xlim[1]], most=5)
     panel.ticks("y", (0, 0.25, 0.5, 0.75, 1), numbers.percent)
-    panel.names("time of training" if cost == "seconds" else cost, "(problem, target, seed) triples reached")
+    panel.names(
+        "time of training" if cost == "seconds" else cost.replace(" ", " = "), "(problem, target, seed) triples reached"
+    )
     wanted = []
     for s in lines:
         strong = s.index in focus

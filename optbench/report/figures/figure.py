@@ -23,9 +23,10 @@ class Figure:
 
     Args:
         name: file stem, unique in a report: "rosenbrock-convergence".
-        kind: "ranking", "profile", "ecdf", "convergence", "sensitivity", "trajectories" or "schedules".
+        kind: "ranking", "ratios", "profile", "ecdf", "convergence", "sensitivity", "trajectories" or "schedules".
         problem: label of its problem; "" where it speaks of all of them.
-        cost: one of COSTS; "" where the figure does not depend on it.
+        cost: what it is drawn over: one of COSTS, or several with blanks between where they are equal throughout (one
+            evaluation a step); "" where the figure does not depend on it.
         role: "tuned" or "default"; "" where the figure does not depend on it.
         title: a few words, a claim where a number supports it. Plain text.
         caption: finished sentences that define what is drawn. Plain text.
@@ -36,6 +37,7 @@ class Figure:
             or none. Each panel is described by `<g class="ax" data-ax="…">`: left top width height xmin xmax ymin
             ymax xscale yscale, in units of the viewBox and of the data. Lines are written `M x y l dx dy dx dy …`.
         data: what is drawn, one row a point; written as CSV.
+        shared: file stem of the CSV file where several figures draw the same numbers; "" for the name.
         draw: the same drawing in the colours of a theme, for the SVG and PDF files.
     """
 
@@ -50,3 +52,29 @@ class Figure:
     problem: str = ""
     cost: str = ""
     role: str = ""
+    shared: str = ""
+
+    @property
+    def table(self) -> str:
+        """File stem of its CSV file, which figures that draw the same numbers share."""
+        return self.shared or self.name
+
+
+def over(equal: bool) -> tuple[str, ...]:
+    """The costs for each of which a drawing is made; `equal`: steps and evaluations are the same and share one."""
+    return ("steps evaluations", "seconds") if equal else COSTS
+
+
+def leading(cost: str) -> str:
+    """The cost by which a drawing takes its numbers."""
+    return cost.split()[0]
+
+
+def in_words(cost: str) -> str:
+    """The cost of a drawing in a sentence."""
+    return "steps (each one gradient evaluation)" if " " in cost else cost
+
+
+def suffix(cost: str) -> str:
+    """What tells a file name from that of the same figure over steps."""
+    return "" if leading(cost) == "steps" else f"-{cost}"

@@ -17,9 +17,9 @@ from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, Theme, dash
 from .canvas import HALF, MARGIN, Panel, Sheet, sentence, short, styled
-from .figure import COSTS, Figure
+from .figure import Figure, in_words, leading, over, suffix
 from .labels import EndLabel, end_labels
-from .ranking import cost_table
+from .ranking import cost_table, same_cost
 
 HEIGHT = 336
 LARGEST = 2.0**10
@@ -30,15 +30,15 @@ def profiles(match: Contest, summary: pd.DataFrame, focus: frozenset[int]) -> li
     """The figure for each cost."""
     figures = []
     labels = tuple(c.label for c in match.contestants)
-    for cost in COSTS:
-        problems, costs = cost_table(match, summary, cost)
+    for cost in over(same_cost(match, summary)):
+        problems, costs = cost_table(match, summary, leading(cost))
         r = ratios(np.maximum(costs, 1e-12)) if len(problems) else np.empty((0, len(labels)))
         draw = partial(_draw, r, labels, focus)
-        name = "profile" + (f"-{cost}" if cost != "steps" else "")
+        name = "profile" + suffix(cost)
         data = pd.DataFrame(r, columns=list(labels))
         data.insert(0, "problem", problems)
         words = (
-            f"Share of problems on which the median {cost} to target are at most τ times those of the fastest "
+            f"Share of problems on which the median {in_words(cost)} to target are at most τ times those of the fastest "
             "optimizer; unsolved problems never count."
         )
         if len(problems) < len(match.problems):

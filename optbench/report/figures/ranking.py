@@ -16,7 +16,7 @@ from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, SIZES, Theme
 from .canvas import FULL, Panel, Sheet, sentence, short, styled
-from .figure import COSTS, Figure
+from .figure import Figure, in_words, leading, over, suffix
 
 ALPHA = 0.05
 FEWEST = 6
@@ -74,6 +74,12 @@ def cost_table(match: Contest, summary: pd.DataFrame, cost: str) -> tuple[tuple[
     return kept, table.loc[list(kept)].to_numpy(float)
 
 
+def same_cost(match: Contest, summary: pd.DataFrame) -> bool:
+    """Whether the medians over steps and over evaluations are the same numbers."""
+    steps, evaluations = (cost_table(match, summary, cost)[1] for cost in ("steps", "evaluations"))
+    return np.array_equal(steps, evaluations, equal_nan=True)
+
+
 def rank(match: Contest, summary: pd.DataFrame, cost: str) -> Ranking:
     """Ranks by median cost to the target."""
     problems, costs = cost_table(match, summary, cost)
@@ -92,10 +98,10 @@ def ranking(match: Contest, summary: pd.DataFrame) -> list[Figure]:
     """The figure for each cost."""
     figures = []
     labels = tuple(c.label for c in match.contestants)
-    for cost in COSTS:
-        found = rank(match, summary, cost)
+    for cost in over(same_cost(match, summary)):
+        found = rank(match, summary, leading(cost))
         draw = partial(_draw, found, labels)
-        name = "ranking" + (f"-{cost}" if cost != "steps" else "")
+        name = "ranking" + suffix(cost)
         title = _title(found, labels)
         data = pd.DataFrame(found.ranks.T, columns=list(found.problems))
         data.insert(0, "mean_rank", found.mean)
@@ -136,7 +142,7 @@ def _title(found: Ranking, labels: Sequence[str]) -> str:
 
 def _caption(found: Ranking, labels: Sequence[str], cost: str, problems: int) -> str:
     words = (
-        f"Rank by median {cost} to target on each problem, ties share the mean rank, unsolved ranks last. "
+        f"Rank by median {in_words(cost)} to target on each problem, ties share the mean rank, unsolved ranks last. "
         "Large dot: mean over problems; small dots: the problems (area = how many)."
     )
     if len(found.problems) < problems:

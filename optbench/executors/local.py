@@ -44,7 +44,7 @@ class LocalExecutor(Executor):
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
         self._context = multiprocessing.get_context(method)
         if method == "forkserver":
-            self._context.set_forkserver_preload(["optbench.executors.worker"])
+            self._context.set_forkserver_preload(["optbench.execute"])
         self._lock = threading.RLock()
         self._queue: collections.deque[_Task] = collections.deque()
         self._suspects: collections.deque[_Task] = collections.deque()

@@ -1,4 +1,4 @@
-"""What every worker process does before its first run. Preloaded by the fork server, so torch is imported once."""
+"""What every worker process does before its first run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import signal
 import sys
 
 import torch
-
-from ..execute import execute  # noqa: F401  imported here so that forked workers have it already
 
 
 def prepare(path: list[str], threads: int = 1) -> None:

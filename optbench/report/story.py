@@ -59,29 +59,34 @@ def lead(match: Contest, summary: pd.DataFrame, standing: Standing) -> Text:
     labels = [c.label for c in match.contestants]
     if len(labels) == 1:
         only = sum(bool(who) for who in solved.values())
-        return [Name(0, labels[0]), f" alone was run; it solves {_of(only, total)}. A rank needs two optimizers."]
+        does = "does not solve the only problem" if total == 1 and not only else f"solves {_of(only, total)}"
+        return [Name(0, labels[0]), f" alone was run; it {does}. A rank needs two optimizers."]
     if len(nobody) == total:
-        what = "the problem" if total == 1 else f"any of the {word(total)} problems"
+        what = {1: "the problem", 2: "either of the two problems"}.get(total, f"any of the {word(total)} problems")
         return [
             f"Nobody solves {what}: no median seed reaches a target within its budget. The curves below say how far "
             "each one came."
         ]
+    unsolved = f" Nobody solves {listed(nobody, 'or') if len(nobody) <= 4 else plural(len(nobody), 'problem')}."
+    if not standing.problems:
+        text: Text = [
+            "No problem was run by every optimizer, so there is no common ranking; each problem speaks alone."
+        ]
+        return [*text, unsolved] if nobody else text
     first = standing.leaders
     best = standing.mean[first[0]]
     counts = [sum(i in who for who in solved.values()) for i in first]
-    text: Text = [
+    text = [
         *names(match, first),
         f" {'has' if len(first) == 1 else 'share'} the best mean rank, {fixed(best, 2)} of {len(standing.order)}, and ",
         f"{'solves' if len(first) == 1 else 'solve'} ",
         _of(counts[0], total)
         if len(set(counts)) == 1
-        else f"{word(min(counts))} to {word(max(counts))} of {plural(total, 'problem')}",
+        else f"{word(min(counts))} to {word(max(counts))} of {word(total)} problems",
         ". ",
         *_evidence(match, standing, first),
     ]
-    if nobody:
-        text.append(f" Nobody solves {listed(nobody, 'or') if len(nobody) <= 4 else plural(len(nobody), 'problem')}.")
-    return text
+    return [*text, unsolved] if nobody else text
 
 
 def _of(count: int, total: int) -> str:
@@ -161,10 +166,12 @@ def _fastest(match: Contest, summary: pd.DataFrame) -> Text:
         if len(wins[first]) == 1
         else ""
     )
-    for place, i in enumerate(ranked[1:4]):
+    named = ranked[1:] if len(ranked) <= 5 else ranked[1:4]
+    for place, i in enumerate(named):
         text += [". " if place == 0 else "; ", Name(i, match.contestants[i].label), f" on {_problems(wins[i])}"]
-    more = len(ranked) - 4
-    return [*text, f"; {word(more)} more on one or more each." if more > 0 else "."]
+    rest = ranked[1 + len(named) :]
+    several = any(len(wins[i]) > 1 for i in rest)
+    return [*text, f"; {word(len(rest))} others on {'one or more' if several else 'one'} each." if rest else "."]
 
 
 def _problems(labels: list[str]) -> str:
@@ -175,6 +182,8 @@ def _how_sure(match: Contest, standing: Standing) -> Text:
     k, n = len(standing.order), standing.problems
     if k < 2:
         return ["One optimizer: there is nothing to compare it with."]
+    if not n:
+        return ["No problem was run by every optimizer, so their ranks cannot be compared."]
     if n < standing.fewest:
         return [
             f"{plural(n, 'problem')}: too few for a test (it takes {standing.fewest}). "
@@ -207,6 +216,8 @@ def _failures(match: Contest, summary: pd.DataFrame) -> Text:
         text.append(": ")
         for place, i in enumerate(worst):
             text += ["" if place == 0 else ", ", Name(i, match.contestants[i].label), f" {grouped(int(by[i]))}"]
+        others = diverged - int(by[worst].sum())
+        text.append(f", others {grouped(others)}" if others else "")
     text.append(f"; {plural(other, 'trial')} failed otherwise. " if other else ". ")
     return [*text, "All of them stay in every denominator."]
 

@@ -16,7 +16,7 @@ from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, Theme, dash
 from .canvas import HALF, MARGIN, Panel, Sheet, sentence, short, styled, thinned
-from .figure import COSTS, Figure, in_words, leading, over, suffix
+from .figure import COSTS, Figure, leading, note, over, suffix
 from .labels import EndLabel, end_labels
 
 HEIGHT = 336
@@ -87,9 +87,9 @@ def ecdfs(match: Contest, focus: frozenset[int]) -> list[Figure]:
                 kind="ecdf",
                 cost=cost,
                 title="ECDF of runtimes",
-                caption=f"Share of all (problem, target, seed) triples that are reached within this many {in_words(cost)}; what "
+                caption=f"Share of all (problem, target, seed) triples that are reached within this many {leading(cost)}; what "
                 "was never reached stays in the count. ✕: median cost of the runs that failed; to its right the line "
-                "rests on fewer runs.",
+                "rests on fewer runs." + note(cost),
                 width="half",
                 svg=page_svg(draw(PAGE), name, f"Distribution of runtimes over {cost}"),
                 data=pd.concat(

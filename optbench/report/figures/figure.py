@@ -70,9 +70,9 @@ def leading(cost: str) -> str:
     return cost.split()[0]
 
 
-def in_words(cost: str) -> str:
-    """The cost of a drawing in a sentence."""
-    return "steps (each one gradient evaluation)" if " " in cost else cost
+def note(cost: str) -> str:
+    """The sentence that says why a drawing stands for two costs."""
+    return " A step is one gradient evaluation here." if " " in cost else ""
 
 
 def suffix(cost: str) -> str:

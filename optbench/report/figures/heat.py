@@ -16,7 +16,7 @@ from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, SIZES, Theme, dash
 from .canvas import FULL, Sheet, short, styled
-from .figure import Figure, in_words, leading, over, suffix
+from .figure import Figure, leading, note, over, suffix
 from .ranking import rank, same_cost
 
 LEFT, PRICE = 150, 74
@@ -76,7 +76,9 @@ def heats(match: Contest, summary: pd.DataFrame) -> list[Figure]:
                 kind="ratios",
                 cost=cost,
                 title=title,
-                caption=f"Median {in_words(cost)} to the target as a multiple of the fastest optimizer's.",
+                caption=f"Median {leading(cost)} to the target as a multiple of the fastest optimizer's; 1× is the fastest. "
+                "Hatched: the median seed does not arrive; the count says how many do, ✕ how many diverged."
+                + note(cost),
                 width="full",
                 svg=page_svg(draw(PAGE), name, title),
                 data=data,

@@ -17,9 +17,9 @@ from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, Theme, dash
 from .canvas import HALF, MARGIN, Panel, Sheet, sentence, short, styled
-from .figure import Figure, in_words, leading, over, suffix
+from .figure import Figure, leading, note, over, suffix
 from .labels import EndLabel, end_labels
-from .ranking import cost_table, same_cost
+from .ranking import common, cost_table, same_cost
 
 HEIGHT = 336
 LARGEST = 2.0**10
@@ -38,18 +38,17 @@ def profiles(match: Contest, summary: pd.DataFrame, focus: frozenset[int]) -> li
         data = pd.DataFrame(r, columns=list(labels))
         data.insert(0, "problem", problems)
         words = (
-            f"Share of problems on which the median {in_words(cost)} to target are at most τ times those of the fastest "
+            f"Share of problems on which the median {leading(cost)} to target are at most τ times those of the fastest "
             "optimizer; unsolved problems never count."
         )
-        if len(problems) < len(match.problems):
-            words += f" Only the {numbers.word(len(problems))} problems that everybody ran count."
+        words += common(len(problems), len(match.problems))
         figures.append(
             Figure(
                 name=name,
                 kind="profile",
                 cost=cost,
                 title="Performance profile",
-                caption=words + " Coinciding lines are drawn side by side.",
+                caption=words + " Coinciding lines are drawn side by side." + note(cost),
                 width="half",
                 svg=page_svg(draw(PAGE), name, f"Performance profile over {cost}"),
                 data=data,
@@ -63,7 +62,8 @@ def profiles(match: Contest, summary: pd.DataFrame, focus: frozenset[int]) -> li
 def _draw(r: np.ndarray, labels: Sequence[str], focus: frozenset[int], theme: Theme) -> matplotlib.figure.Figure:
     finite = r[np.isfinite(r)]
     if not finite.size:
-        return sentence("Nobody reached a target: there is no profile.", HALF, theme)
+        why = "Nobody reached a target" if len(r) else "No problem was run by every optimizer"
+        return sentence(f"{why}: there is no profile.", HALF, theme)
     sheet = Sheet(HALF, HEIGHT, theme)
     n = len(r)
     high = min(2.0 ** max(1, math.ceil(math.log2(float(finite.max())) + 1e-9)), LARGEST)

@@ -16,7 +16,7 @@ from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, SIZES, Theme
 from .canvas import FULL, Panel, Sheet, sentence, short, styled
-from .figure import Figure, in_words, leading, over, suffix
+from .figure import Figure, leading, note, over, suffix
 
 ALPHA = 0.05
 FEWEST = 6
@@ -74,6 +74,15 @@ def cost_table(match: Contest, summary: pd.DataFrame, cost: str) -> tuple[tuple[
     return kept, table.loc[list(kept)].to_numpy(float)
 
 
+def common(shared: int, problems: int) -> str:
+    """The sentence that says which problems count, where not every contestant was run on each."""
+    if shared == problems:
+        return ""
+    if not shared:
+        return " No problem was run by all of them."
+    return f" Only the {'one problem' if shared == 1 else numbers.word(shared) + ' problems'} that everybody ran {'counts' if shared == 1 else 'count'}."
+
+
 def same_cost(match: Contest, summary: pd.DataFrame) -> bool:
     """Whether the medians over steps and over evaluations are the same numbers."""
     steps, evaluations = (cost_table(match, summary, cost)[1] for cost in ("steps", "evaluations"))
@@ -125,6 +134,8 @@ def ranking(match: Contest, summary: pd.DataFrame) -> list[Figure]:
 def _title(found: Ranking, labels: Sequence[str]) -> str:
     if len(labels) < 2:
         return f"Only {labels[0]} was run; a rank needs two"
+    if not found.problems:
+        return "No problem was run by every optimizer: there is no common ranking"
     if not found.solved:
         return "Nobody reached a target: there is nothing to rank"
     leaders = numbers.listed([labels[i] for i in found.leaders[:3]])
@@ -142,11 +153,10 @@ def _title(found: Ranking, labels: Sequence[str]) -> str:
 
 def _caption(found: Ranking, labels: Sequence[str], cost: str, problems: int) -> str:
     words = (
-        f"Rank by median {in_words(cost)} to target on each problem, ties share the mean rank, unsolved ranks last. "
+        f"Rank by median {leading(cost)} to target on each problem, ties share the mean rank, unsolved ranks last. "
         "Large dot: mean over problems; small dots: the problems (area = how many)."
     )
-    if len(found.problems) < problems:
-        words += f" Only the {numbers.word(len(found.problems))} problems that everybody ran count."
+    words += common(len(found.problems), problems)
     if not np.isnan(found.cd):
         words += (
             " Grey: closer to the leader than the Nemenyi critical difference, "
@@ -156,7 +166,7 @@ def _caption(found: Ranking, labels: Sequence[str], cost: str, problems: int) ->
             words += " Friedman's test finds no difference, so none is claimed for any pair."
         elif found.joined == [(0, len(labels) - 1)]:
             words += " The test finds a difference, but no single pair is far enough apart."
-    return words
+    return words + note(cost)
 
 
 @styled

@@ -108,12 +108,12 @@ def _load_file(file: str) -> Any:
 
 
 @functools.cache
-def fingerprint(cls: type) -> str:
-    """A hash of the source that defines a class, so that an edited rule is run anew and never taken for the old one.
+def fingerprint(cls: Any) -> str:
+    """A hash of the source that defines a class or function, so that an edited rule is run anew and never taken for the old one.
 
     Comments and layout do not enter. Of the classes it is derived from, all count but the contracts and Python's own.
     """
-    modules = dict.fromkeys(c.__module__ for c in cls.__mro__)
+    modules = dict.fromkeys(c.__module__ for c in getattr(cls, "__mro__", (cls,)))
     sources = [_source(m) for m in modules if m not in ("optbench.interfaces", "abc", "typing", "builtins")]
     return hashlib.blake2b("\n".join([cls.__qualname__, *sources]).encode(), digest_size=6).hexdigest()
 

@@ -103,6 +103,21 @@ def test_labels_tell_what_is_neither_default_nor_searched(words: list[str], labe
     assert tuple(only(*words).labels.values()) == labels
 
 
+def test_the_function_that_builds_parameter_groups_belongs_to_the_run(folder: Path) -> None:
+    def words(scale: str) -> list[str]:
+        body = f"def groups(module):\n    return [{{'params': list(module.parameters()), 'weight_decay': {scale}}}]\n"
+        (folder / "grouped.py").write_text(body)
+        return ["optimizer=torch.optim.AdamW", "optimizer.params=./grouped.py:groups", "steps=3", "seeds=1"]
+
+    decayed, plain = only(*words("0.5")), only(*words("0.0"))
+    losses = []
+    for scale in ("0.5", "0.0"):
+        run = only(*words(scale))
+        losses.append((run.run_id, *cell(run, "trials", "final_loss")))
+    assert decayed.run_id != plain.run_id
+    assert losses[0][1] != losses[1][1]
+
+
 def test_classes_of_one_name_are_labelled_by_their_paths(mine: Path, folder: Path) -> None:
     (folder / "other.py").write_text(mine.read_text().replace("p -= group", "p -= 2 * group"))
     runs = plan(["optimizer=adam,./mine.py:Mine,./other.py:Mine"]).runs

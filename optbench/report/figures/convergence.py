@@ -159,10 +159,12 @@ def _draw(
     sheet = Sheet(HALF, HEIGHT, theme)
     axis, cost = _AXIS[cost], leading(cost)
     ends = [x[x > 0] for s in lines if (x := s.costs[cost]).size and x[-1] > 0]
-    low = 1.0 if cost != "seconds" else min((float(x[0]) for x in ends), default=1e-3)
+    low = min((float(x[0]) for x in ends), default=1e-3 if cost == "seconds" else 1.0)
     whole = [s.budget[cost] for s in lines if np.isfinite(s.budget[cost])]
     high = max([*(float(x[-1]) for x in ends), *whole, 2 * low])
-    panel = Panel(sheet, (48, 32, HALF - 48 - MARGIN, HEIGHT - 32 - 50), (low, high), (frame.low, frame.high))
+    words = {s.index: _words(s, frame, names[s.index], cost) for s in lines if s.index in focus}
+    margin = min(max(MARGIN, 22 + 6.8 * max(map(len, words.values()), default=0)), 1.6 * MARGIN)
+    panel = Panel(sheet, (48, 32, HALF - 48 - margin, HEIGHT - 32 - 50), (low, high), (frame.low, frame.high))
     if cost == "seconds":
         panel.log_ticks("x", most=4, label=numbers.seconds)
     else:
@@ -175,13 +177,33 @@ def _draw(
         sheet.text(
             panel.left + 2, height - 4, f"target {numbers.number(frame.target)}", theme.muted, gid="class|target"
         )
-    labels = [label for s in lines if (label := _curve(panel, s, frame, names[s.index], s.index in focus, cost))]
+    labels = [label for s in lines if (label := _curve(panel, s, frame, words.get(s.index, ""), cost))]
     end_labels(panel, labels)
     return sheet.drawing
 
 
-def _curve(panel: Panel, s: Series, frame: Frame, name: str, strong: bool, cost: str) -> EndLabel | None:
+def _words(s: Series, frame: Frame, name: str, cost: str) -> str:
+    """What is written beside a line: its name, failed seeds, and where it leaves the axis below."""
+    words = name + (f" ✕{len(s.died)}/{s.seeds}" if len(s.died) else "")
+    left = _leaves(s, frame, cost)
+    if np.isfinite(left):
+        words += f" ↓{numbers.seconds(left) if cost == 'seconds' else numbers.number(left)}"
+    return words
+
+
+def _leaves(s: Series, frame: Frame, cost: str) -> float:
+    """The cost from which on the median lies below the axis; NaN where it does not, or where the line ends early."""
+    shown = s.costs[cost] > 0
+    x, median = s.costs[cost][shown], s.median[shown]
+    if s.ended or not median.size or not median[-1] < frame.low:
+        return np.nan
+    inside = np.flatnonzero(median >= frame.low)
+    return float(x[inside[-1] + 1 if inside.size else 0])
+
+
+def _curve(panel: Panel, s: Series, frame: Frame, words: str, cost: str) -> EndLabel | None:
     """One contestant: line, and where it is named band, crosses and the label that is still to be placed."""
+    strong = bool(words)
     shown = s.costs[cost] > 0
     x, median, q1, q3 = s.costs[cost][shown], s.median[shown], s.q1[shown], s.q3[shown]
     finite = np.flatnonzero(np.isfinite(median))
@@ -199,13 +221,10 @@ def _curve(panel: Panel, s: Series, frame: Frame, name: str, strong: bool, cost:
         gap = np.clip(np.nan_to_num(s.died[:, 1], nan=np.inf), frame.low, frame.high)
         place = panel.x(np.maximum(position, panel.xlim[0])), panel.y(gap)
         panel.sheet.marks(*place, "X", 6, color, gid=f"dead|o{s.index}", zorder=4)
-    words = name + (f" ✕{len(s.died)}/{s.seeds}" if len(s.died) else "")
     if s.ended or not finite.size:
         return EndLabel(s.index, words, None, -1 + s.index / 1000)
-    if median[-1] < frame.low:
-        inside = np.flatnonzero(median >= frame.low)
-        left = float(x[inside[-1] + 1 if inside.size else 0])
-        words += f" ↓{numbers.seconds(left) if cost == 'seconds' else numbers.number(left)}"
+    left = _leaves(s, frame, cost)
+    if np.isfinite(left):
         return EndLabel(s.index, words, None, left)
     return EndLabel(s.index, words, float(panel.y(min(median[-1], frame.high))), x=float(panel.x(x[-1])))
 

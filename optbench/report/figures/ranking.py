@@ -80,7 +80,9 @@ def common(shared: int, problems: int) -> str:
         return ""
     if not shared:
         return " No problem was run by all of them."
-    return f" Only the {'one problem' if shared == 1 else numbers.word(shared) + ' problems'} that everybody ran {'counts' if shared == 1 else 'count'}."
+    if shared == 1:
+        return " Only the one problem that everybody ran counts."
+    return f" Only the {numbers.word(shared)} problems that everybody ran count."
 
 
 def same_cost(match: Contest, summary: pd.DataFrame) -> bool:

@@ -72,9 +72,11 @@ def setting(
 def check_settings(owner: Any) -> None:
     """Raise a ValueError or TypeError with one clear line if any field of this dataclass breaks its type or range."""
     for f in fields(owner):
-        legal = f.metadata.get("range")
+        legal, value = f.metadata.get("range"), getattr(owner, f.name)
         if legal is not None:
-            _check(type(owner).__name__, f.name, getattr(owner, f.name), f.default, legal)
+            if isinstance(value, Tensor) and f.type in ("int", int):
+                raise TypeError(f"{type(owner).__name__}: {f.name} is one number for all trials and cannot be searched")
+            _check(type(owner).__name__, f.name, value, f.default, legal)
 
 
 def _check(owner: str, name: str, value: Any, default: Any, legal: Range) -> None:

@@ -21,22 +21,30 @@ def execute(run: Run) -> Tables:
     try:
         return _execute(run)
     except UsageError as error:
-        return failed_tables(run, "error", str(error))
+        return _failed(run, "error", str(error))
     except (MemoryError, torch.OutOfMemoryError) as error:
-        return failed_tables(run, "out_of_memory", _line(error))
-    except Exception as error:
+        return _failed(run, "out_of_memory", _line(error))
+    except (Exception, SystemExit) as error:  # a class that calls sys.exit ends its run, not the sweep
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = (
             _line(error) if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: {_line(error)}"
         )
-        return failed_tables(
-            run, "error", f"{message} ({where.name}, {where.filename.rsplit('/', 1)[-1]}:{where.lineno})"
-        )
+        return _failed(run, "error", f"{message} ({where.name}, {where.filename.rsplit('/', 1)[-1]}:{where.lineno})")
+
+
+def _failed(run: Run, status: str, message: str) -> Tables:
+    """Rows of a run that failed, with what can be told of its problem: often it is the optimizer that is at fault."""
+    try:
+        return failed_tables(run, status, message, run.build_problem())
+    except Exception:  # then it is the problem; the message says so already
+        return failed_tables(run, status, message)
 
 
 def _execute(run: Run) -> Tables:
     parts = Parts(run.build_problem(), run.build_schedule(), run.build_modifiers())
     problem = parts.problem
+    if problem.target() not in list(problem.targets()):
+        raise ValueError(f"{run.labels['problem']}: target() is {problem.target():g}, which is none of targets()")
     with PeakMemory(torch.device(run.device)) as memory:
         stages, outcomes = run_stages(run, parts)
     evaluated = stages[-1].settings[0][1]
@@ -46,9 +54,10 @@ def _execute(run: Run) -> Tables:
         return Trials(problem, optimizer, parts.schedule, parts.modifiers, [0], run.budget)
 
     seconds, spread = step_seconds(one)
+    timed_out = any(o.timed_out for o in outcomes)
     row = run_row(run, problem) | {
-        "status": "timeout" if any(o.timed_out for o in outcomes) else "ok",
-        "error": "",
+        "status": "timeout" if timed_out else "ok",
+        "error": f"not done after timeout={run.timeout:g} seconds; raise it or set fewer steps" if timed_out else "",
         "trials_at_once": max(o.trials_at_once for o in outcomes),
         "step_seconds": seconds,
         "step_seconds_iqr": spread,

@@ -73,6 +73,9 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
     for key, options_of in {**choices, **values}.items():
         if len(options_of) > 1 and key.partition(".")[0] in ("executor", "results"):
             raise UsageError(f"{key} holds for the whole sweep: give one value, not {len(options_of)}")
+    searched = [key for key in values if key.startswith("search.")]
+    if searched and all(isinstance(c["tuning"], Mapping) and c["tuning"]["method"] == "none" for c in configs):
+        raise UsageError(f"{searched[0]} has no effect while tuning.method is none; add tuning.method=grid")
     runs = _distinct([_run(config, set(values)) for config in configs])
     _check(runs)
     first = configs[0]
@@ -233,9 +236,7 @@ def _group_choices(group: str, override: Override | None, options: _Options) -> 
     value = override.value()
     picks = value.filter(options.names(group)) if isinstance(value, Glob) else _alternatives(group, override)
     if not picks:
-        raise UsageError(
-            f"{group}={override.input_line or value}: nothing matches (there are {', '.join(options.names(group))})"
-        )
+        raise UsageError(f"{override.input_line}: nothing matches (there are {', '.join(options.names(group))})")
     if group == "modifier":
         picks = [pick if isinstance(pick, list) else [] if pick in (None, "none", "") else [pick] for pick in picks]
     elif any(isinstance(pick, list) for pick in picks):
@@ -278,7 +279,9 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
         else:
             at = None
         if not isinstance(at, (dict, list)):
-            known = [node["name"] for node in config["modifier"]] if parents[0] == "modifier" else config
+            if parents[0] == "modifier" and len(parents) > 1:
+                raise UsageError(f"{key}: {parents[1]} is not among the modifiers; add modifier=[{parents[1]}]")
+            known = config
             raise UsageError(f"there is no {'.'.join(parents[: i + 1])!r} to set {last!r} in{near(parent, known)}")
     if isinstance(at, list):
         raise UsageError(f"{key}: name the modifier, as in modifier.clip_norm.max_norm=1")

@@ -59,6 +59,8 @@ def load_object(path: str) -> Any:
         raise UsageError(f"{path}: say which class of the file is meant, as in {path}:Mine")
     _make_importable(Path.cwd())
     parts = path.split(".")
+    if "" in parts:
+        raise UsageError(f"{path!r} is no dotted path such as pkg.Class; a class in a file reads ./mine.py:Mine")
     for cut in range(len(parts) - 1, 0, -1):
         head, tail = ".".join(parts[:cut]), parts[cut:]
         try:

@@ -115,12 +115,16 @@ def _curves(run: Run, recording: Recording, numbers: np.ndarray, seconds: float)
     }
 
 
-def failed_tables(run: Run, status: str, message: str) -> Tables:
-    """Rows for a run that stopped as a whole: every evaluation trial stays in the denominators."""
+def failed_tables(run: Run, status: str, message: str, problem: Problem | None = None) -> Tables:
+    """Rows for a run that stopped as a whole: every evaluation trial stays in the denominators.
+
+    Args:
+        problem: the run's problem, where it can be built and told of.
+    """
     roles = ["default"] if not run.spaces else ["tuned", "default"]
     count = len(roles) * run.seeds
     infinite, unknown = np.full(count, np.inf), np.full(count, np.nan)
-    row = run_row(run, None) | {"status": status, "error": message, "trials_at_once": 0}
+    row = run_row(run, problem) | {"status": status, "error": message, "trials_at_once": 0}
     row |= dict.fromkeys(("step_seconds", "step_seconds_iqr", "state_bytes", "peak_bytes"), math.nan)
     row |= dict.fromkeys(("peak_reserved_bytes", "train_seconds", "evaluate_seconds", "record_seconds"), math.nan)
     trials: dict[str, Any] = {

@@ -100,7 +100,13 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, timed: bool, unti
     recorder = Recorder(problem, count, steps, curves)
     timed_out = False
     clocks.switch("evaluate")
-    recorder.begin(problem.objective(trials.params, 0))
+    objective = problem.objective(trials.params, 0)
+    if objective.shape != (count,):
+        raise ValueError(
+            f"{type(problem).__name__}: loss() must give one number a trial, [{count}], got {list(objective.shape)}; "
+            "sum or average over dim=1"
+        )
+    recorder.begin(objective)
     clocks.switch("train")
     step = 0
     state_size = 0

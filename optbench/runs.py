@@ -192,8 +192,12 @@ class Run:
                 )
         if not self.spaces or self.default is not None:
             self._optimizer(settings_of(self.optimizer))
-        for chosen in draw(self.spaces, self.tuning["method"], self.tuning["trials"]):
+        drawn = draw(self.spaces, self.tuning["method"], self.tuning["trials"])
+        for chosen in drawn:
             self._optimizer(settings_of(self.optimizer) | chosen)
+        together = columns(drawn, {"dtype": torch.float64})  # not every setting may differ between trials
+        if issubclass(self.optimizer_class, Optimizer):
+            self._optimizer(settings_of(self.optimizer) | together)
 
     @cached_property
     def known_defaults(self) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import os
 import time
 import uuid
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,11 @@ import pyarrow.parquet as pq
 
 from .errors import StoreWarning, UsageError
 from .tables import NAMES, Tables
+
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None
 
 SCHEMA = 1
 """Raised when a column changes its meaning; a folder of a newer schema is refused."""
@@ -144,11 +151,12 @@ class Store:
         self._waiting: list[Tables] = []
         self._last = time.monotonic()
         try:
-            used = self.path.exists() and any(file.suffix != ".tmp" for file in self.path.iterdir())
-            header = read_header(self.path) if used else _new_header()
             self.path.mkdir(parents=True, exist_ok=True)
-            header["sweeps"].append(sweep)
-            _write(self.path / "sweep.json", lambda tmp: tmp.write_text(json.dumps(header, indent=1, default=str)))
+            with _alone(self.path):
+                used = any(file.suffix != ".tmp" for file in self.path.iterdir())
+                header = read_header(self.path) if used else _new_header()
+                header["sweeps"].append(sweep)
+                _write(self.path / "sweep.json", lambda tmp: tmp.write_text(json.dumps(header, indent=1, default=str)))
         except OSError as error:
             raise UsageError(
                 f"{self.path} cannot be written to: {error.strerror or error}; choose another with results=…"
@@ -237,6 +245,20 @@ def _readable(path: Path) -> bool:
         )
         return False
     return True
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other sweeps that begin in this folder waiting, so that none writes over another's entry."""
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # which gives the lock back
 
 
 def _write(target: Path, write: Any) -> None:

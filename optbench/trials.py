@@ -7,7 +7,18 @@ from typing import Any
 
 import torch
 
-from .interfaces import Loss, Modifier, Optimizer, OracleModifier, Problem, Rows, Schedule, UpdateModifier, select
+from .interfaces import (
+    Loss,
+    Modifier,
+    Optimizer,
+    OracleModifier,
+    Params,
+    Problem,
+    Rows,
+    Schedule,
+    UpdateModifier,
+    select,
+)
 from .oracle import BatchOracle
 
 
@@ -30,8 +41,12 @@ class Trials:
         steps: int,
     ):
         self.problem, self.optimizer, self.schedule, self.steps = problem, optimizer, schedule, steps
-        self.params = problem.start(seeds)
-        layout = problem.layout
+        self.params, layout = problem.start(seeds), problem.layout
+        if self.params.shape != (len(seeds), layout.n):
+            raise ValueError(
+                f"{type(problem).__name__}: start() must give one row a trial, [{len(seeds)}, {layout.n}], "
+                f"got {list(self.params.shape)}"
+            )
         self.oracle = BatchOracle(problem, problem.stream(seeds), len(seeds))
         on_oracle = [m for m in modifiers if isinstance(m, OracleModifier)]
         self.on_oracle = sorted(on_oracle, key=lambda m: m.place != "objective")
@@ -53,12 +68,22 @@ class Trials:
             lr = getattr(self.optimizer, "lr", 1.0) * factor
             for i, modifier in enumerate(self.on_update):
                 after, self.update_states[i] = modifier.apply(params, after, lr, self.update_states[i])
+        if step == 0:
+            self._check(params, after)
         self.params = after
         loss = self.oracle.first_loss
         if loss is None:
             raise TypeError(f"{type(self.optimizer).__name__}.step never asked the oracle for all trials")
         self.schedule_state = self.schedule.observe(self.schedule_state, loss)
         return loss
+
+    def _check(self, before: Params, after: Params) -> None:
+        """The new parameters are as many and of the same type as those before them."""
+        if after.shape != before.shape or after.dtype != before.dtype:
+            raise TypeError(
+                f"{type(self.optimizer).__name__}: a step must give parameters {list(before.shape)} of {before.dtype}, "
+                f"got {list(after.shape)} of {after.dtype}"
+            )
 
     def objective_seen(self, params: torch.Tensor) -> Loss | None:
         """The objective at `params` if this step's first call gave it for nothing, else None."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import torch
 
@@ -75,3 +76,9 @@ def mine(folder: Path) -> Path:
     """A file with an optimizer of one's own."""
     (folder / "mine.py").write_text(MINE)
     return folder / "mine.py"
+
+
+@pytest.fixture
+def types_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As people run it: without the type checks that tests add, whose errors would come before optbench's own."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

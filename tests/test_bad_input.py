@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("types_unchecked")
+
 CASES = [
     (["rnu"], "no verb is called 'rnu'; did you mean 'run'?"),
     (["run", "steps"], "settings read KEY=VALUE"),
@@ -20,7 +22,7 @@ CASES = [
     (["run", "optimizer.lrr=1"], "adam has no setting 'lrr'; did you mean 'lr'"),
     (["run", "problem.m=3"], "rosenbrock has no setting 'm'"),
     (["run", "schedule.warmup=0.1"], "constant has no setting 'warmup'"),
-    (["run", "modifier.l2.strength=1"], "there is no 'modifier.l2'"),
+    (["run", "modifier.l2.strength=1"], "modifier.l2.strength: l2 is not among the modifiers; add modifier=[l2]"),
     (["run", "modifier=l2", "modifier.l2.stregth=1"], "did you mean 'strength'"),
     (["run", "modifier=l2", "modifier.strength=1"], "name the modifier"),
     (["run", "optimizer.lr=fast"], "Adam: lr must be a number, got 'fast'"),
@@ -40,6 +42,13 @@ CASES = [
     (["run", "tuning.trials=0"], "tuning.trials must be a whole number"),
     (["run", "tuning.seeds=x"], "tuning.seeds must be a whole number"),
     (["run", "tuning=grid"], "tuning=grid: expected settings, such as tuning.method=grid"),
+    (["run", "search.lr=[1e-3,1]"], "search.lr has no effect while tuning.method is none; add tuning.method=grid"),
+    (
+        ["run", "optimizer=lbfgs", "tuning.method=grid", "search.history={choice: [1,20]}"],
+        "LBFGS: history is one number for all trials and cannot be searched",
+    ),
+    (["run", "optimizer=.."], "'..' is no dotted path such as pkg.Class"),
+    (["run", "problem=glob(zz*)"], "problem=glob(zz*): nothing matches"),
     (["run", "search=3"], "search=3: expected settings, such as search.lr=[1e-4,1]"),
     (["run", "tuning.method=grid", "search.lr=3"], "search.lr must read [low, high]"),
     (["run", "tuning.method=grid", "search.lr=[1,0.1]"], "low < high"),

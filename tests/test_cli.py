@@ -192,3 +192,12 @@ def test_check_passes_what_is_right_and_names_what_is_not(typed, mine: Path) -> 
 def test_check_takes_names_and_dotted_paths(typed, name: str) -> None:
     said = typed("check", name)
     assert said.status == 0, said.out
+
+
+def test_the_table_that_a_sweep_ends_with_holds_its_own_runs_alone(typed) -> None:
+    words = ("optimizer=sgd", "results=r", *SMALL)
+    assert "rosenbrock" in typed("run", "problem=rosenbrock", *words).out
+    second = typed("run", "problem=beale", *words).out
+    assert "beale" in second
+    assert "rosenbrock" not in second
+    assert "rosenbrock" in typed("run", "problem=rosenbrock,beale", *words).out

@@ -375,6 +375,13 @@ def test_a_regression_exits_with_1_in_every_format(folders, capsys, tmp_path):
     assert (tmp_path / "out.txt").read_text().endswith("4 regressions.\n")
 
 
+def test_folders_without_a_common_run_gate_nothing_and_exit_with_2(folders, capsys, tmp_path):
+    other = str(tmp_path / "other")
+    assert main(["run", "problem=beale", "optimizer=sgd", "steps=2", "seeds=1", f"results={other}"]) == 0
+    assert main(["compare", folders[0], other]) == 2
+    assert "have no run in common, so nothing could be judged" in capsys.readouterr().err
+
+
 def test_a_missing_folder_and_an_unwritable_file_are_usage_errors(folders, capsys, tmp_path):
     assert main(["compare", folders[0], str(tmp_path / "none")]) == 2
     assert "there is no results folder" in capsys.readouterr().err

@@ -79,7 +79,8 @@ def test_a_fixed_setting_is_not_searched() -> None:
 def test_a_search_on_the_command_line_replaces_or_adds_to_the_optimizers_own() -> None:
     run = plan(["tuning.method=grid", "search.lr=[1e-3,1]", "search.eps={uniform: [0,1]}"]).runs[0]
     assert run.spaces == {"lr": {"log_uniform": [1e-3, 1.0]}, "eps": {"uniform": [0.0, 1.0]}}
-    assert plan(["search.lr=[1e-3,1]"]).runs[0].spaces == {}
+    both = plan(["tuning.method=none,grid", "search.lr=[1e-3,1]"]).runs
+    assert [list(run.spaces) for run in both] == [[], ["lr"]]
 
 
 def test_options_of_ones_own_build_on_those_there_are(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from optbench import registry
 from optbench.errors import UsageError
 from optbench.optimizers.adam import Adam
 
+pytestmark = pytest.mark.usefixtures("types_unchecked")
+
 
 def test_names_dotted_paths_and_files_lead_to_classes(mine: Path, folder: Path) -> None:
     (folder / "pack").mkdir()

@@ -55,7 +55,6 @@ def test_a_run_is_another_where_a_setting_differs(word: str) -> None:
         "optimizer.lr=0.001",
         "seeds=5",
         "tuning.trials=3",
-        "search.lr=[1e-3,1]",
     ],
 )
 def test_a_run_is_the_same_wherever_and_however_it_is_done(word: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -195,3 +196,10 @@ def test_columns_that_only_some_runs_have_are_unknown_in_the_others(tmp_path: Pa
     assert rates["a"].tolist() == [0.1, 0.2]
     assert rates["b"].isna().all()
     assert set(Results(tmp_path).curves.run_id) == {"a"}
+
+
+def test_sweeps_that_begin_together_in_one_folder_are_all_noted(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda k: Store(tmp_path / "r", {"run_ids": [k]}), range(24)))
+    noted = json.loads((tmp_path / "r" / "sweep.json").read_text())["sweeps"]
+    assert sorted(sweep["run_ids"] for sweep in noted) == [[k] for k in range(24)]

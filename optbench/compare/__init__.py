@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Loads, compares and prints. Returns 1 where something regressed, else 0.
 
     Raises:
-        UsageError: a folder holds no results, or the output cannot be written.
+        UsageError: a folder holds no results, the two have no run in common, or the output cannot be written.
     """
     from ..errors import UsageError
     from ..store import Results
@@ -78,4 +78,6 @@ def run(args: argparse.Namespace) -> int:
         except OSError as error:
             raise UsageError(f"{args.output} cannot be written: {error.strerror}; choose another with -o") from error
         sys.stdout.write(f"{comparison.verdict}; written to {args.output}\n")
+    if not comparison.runs:
+        raise UsageError(f"{args.base} and {args.new} have no run in common, so nothing could be judged")
     return 1 if comparison.regressions else 0

@@ -63,7 +63,7 @@ def file_links(links: Iterable[tuple[str, str]], **pairs: str | bool) -> str:
 def heat(table: Table, order: Sequence[int], links: Sequence[tuple[str, str]]) -> str:
     """The heat map as an HTML table. links: place in the page and target of each row's problem."""
     heads = "".join(
-        tag("th", swatch(i) + escape(heading), scope="col", data_o=str(i))
+        tag("th", swatch(i) + escape(heading), scope="col", data_o=str(i), title=heading)
         for i, heading in zip(order, table.headings[2:], strict=True)
     )
     rows = []

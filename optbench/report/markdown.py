@@ -16,7 +16,7 @@ def render(content: Content) -> str:
     """The whole report as text. Figures and tables are linked where `export` writes them."""
     blocks = [f"# {plain(content.title)}", plain(content.meta), rich(content.lead)]
     blocks += [f"**{plain(name)}.** {rich(text)}" for name, text in content.facts]
-    blocks.append("## Ranking")
+    blocks += [plain(content.reading), "## Ranking"]
     blocks += _places(content.places("ranking"))
     if len(content.match.contestants) > 1:
         blocks += _table(content.heat, [place.figures[0].name for place in content.places("ratios")])

@@ -1,6 +1,6 @@
 """How the report writes numbers: three digits, narrow spaces between thousands, Unicode powers of ten, words for units.
 
-The script in the page (page.js) writes numbers by the same rules; a test compares the two.
+The script in the page (script/numbers.js) writes numbers by the same rules; a test compares the two.
 """
 
 from __future__ import annotations

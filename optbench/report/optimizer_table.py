@@ -65,7 +65,8 @@ def optimizer_table(frame: pd.DataFrame, order: list[int]) -> Table:
         title="Optimizers, by mean rank",
         caption=(
             "Solved: the median seed arrives. Usable decades: width of the learning rates that close at least 90 % of "
-            "the log gap between the start and the optimizer's own best, median over the problems. Step: time of one "
+            "the log gap between the start and the optimizer's own best, median over the problems; 0: a single rate did. "
+            "Step: time of one "
             "step as a multiple of the cheapest, median over the problems. State: bytes of optimizer state a "
             "parameter. Trials: evaluation seeds that reached the target, that did not, and that diverged."
         ),

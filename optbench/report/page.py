@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
-from typing import Any
 
 from .content import Content, Place
 from .figures.figure import Figure
 from .html import NOBODY, data_table, file_links, head, heat, rich, swatch, tag
 from .numbers import MISSING, fixed, grouped
+from .page_data import as_json
 from .tables import COSTS, Table
 from .theme import DARK, LIGHT
 
@@ -28,12 +27,22 @@ _SECTIONS = {
     "numbers": "All numbers",
     "provenance": "Provenance",
 }
+_PARTS = (
+    "state", "numbers", "statistics", "shown", "heat", "tables", "axes", "labels", "hover", "switches", "drawings",
+    "begin",
+)  # fmt: skip
+"""The files of the script, in their order in the page."""
+_SCRIPT = """"use strict";
+// The page works without this script; with it optimizers can be hidden, and what depends on who is shown is computed anew.
+(() => {{
+{}}})();
+"""
 
 
 def render(content: Content) -> str:
     """The whole page as text."""
     style = _themes(len(content.match.contestants)) + _resource("page.css")
-    script = _resource("page.js")
+    script = _SCRIPT.format("".join(_resource("script", f"{part}.js") for part in _PARTS))
     allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'; img-src data:; "
@@ -61,7 +70,7 @@ def render(content: Content) -> str:
         body,
         "</main>",
         '<div class="tip" hidden></div>',
-        f'<script type="application/json" id="data">{_data(content)}</script>',
+        f'<script type="application/json" id="data">{as_json(content)}</script>',
         f"<script>{script}</script>",
         "</body>",
         "</html>",
@@ -69,8 +78,8 @@ def render(content: Content) -> str:
     ])  # fmt: skip
 
 
-def _resource(name: str) -> str:
-    return files("optbench.report").joinpath(name).read_text(encoding="utf-8")
+def _resource(*path: str) -> str:
+    return files("optbench.report").joinpath(*path).read_text(encoding="utf-8")
 
 
 def _themes(count: int) -> str:
@@ -140,7 +149,7 @@ def _top(content: Content) -> str:
     return (
         f'<header id="summary"><h1>{escape(content.title)}</h1>'
         f'<p class="meta">{escape(content.meta)}</p><p class="lead">{rich(content.lead)}</p>'
-        f'<dl class="facts">{facts}</dl></header>'
+        f'<dl class="facts">{facts}</dl><p class="reading">{escape(content.reading)}</p></header>'
         '<div class="notice" role="status" hidden><span></span>'
         '<button type="button" data-show="all">Show all</button></div>'
     )
@@ -232,33 +241,3 @@ def _provenance(content: Content, numbers: Iterator[int]) -> str:
         parts.append(tag("dt", escape(name)) + tag("dd", shown))
     failed = _table(content.failed_runs, next(numbers)) if content.failed_runs is not None else ""
     return failed + tag("dl", "".join(parts), class_="settings")
-
-
-def _data(content: Content) -> str:
-    """The numbers that the script needs to rank anew; null stands for never, −1 for not run."""
-    match = content.match
-    by_pair = {(row["problem"], row["index"]): row for row in content.summary.to_dict("records")}
-    families = list(dict.fromkeys(c.family for c in match.contestants))
-    problems = []
-    for problem in match.problems:
-        rows = [by_pair.get((problem, c.index)) for c in match.contestants]
-        entry: dict[str, Any] = {"name": problem, "id": content.ids[problem]}
-        for cost in COSTS:
-            entry[cost] = [-1 if row is None else _finite(row[f"median_{cost}"]) for row in rows]
-        for key in ("seeds", "successes", "diverged"):
-            entry[key] = [0 if row is None else int(row[key]) for row in rows]
-        problems.append(entry)
-    data = {
-        "names": [c.label for c in match.contestants],
-        "families": [families.index(c.family) for c in match.contestants],
-        "problems": problems,
-        "fewest": content.standing.fewest,
-        "q": content.standing.critical,
-        "role": content.role,
-    }
-    # a name that holds "</script>" would end the element
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

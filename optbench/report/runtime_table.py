@@ -44,7 +44,8 @@ def _evenly(values: np.ndarray, count: int) -> list[float]:
 def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: list[int], stem: str) -> Table:
     """Expected runtimes of one problem's contestants to a few targets, with their settings, final values and price."""
     here = {row["index"]: row for row in summary[summary["problem"] == problem].to_dict("records")}
-    indices = [i for i in order if i in here]
+    place = {i: n for n, i in enumerate(order)}
+    indices = sorted(here, key=lambda i: (here[i]["median_steps"], -here[i]["successes"], place[i]))
     first = here[indices[0]]
     known = np.isfinite(first["minimum"])
     origin, headline = first["reference"] if known else 0.0, first["target"]
@@ -96,6 +97,7 @@ def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: li
                 {**who, "target": t, "headline": t == headline, "successes": runtimes[i][t].successes, **costs}
             )
     base = "f*" if known else ""
+    setting = "tuned setting" if any(here[i]["role"] == "tuned" for i in indices) else "setting"
     names = tuple(("target " if t == headline else "") + number(t - origin) for t in targets)
     return Table(
         name=f"{stem}-runtime",
@@ -106,11 +108,12 @@ def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: li
             "number of seeds that arrive; the small count says how many do; ∞ none. Bold: best. Median: over the "
             "seeds, ∞ unless more than half arrive. "
             + ("Defaults: median steps without tuning. " if defaults else "")
-            + "Failed: seeds that did not finish, ✕ those that diverged. ▸ ◂ the setting lies on the border of its "
-            "search space. Step: time of one step measured alone."
+            + "Rows: by the median, then by mean rank. Failed: seeds that did not finish, ✕ those that diverged. "
+            + ("▸ ◂ the setting lies on the border of its search space. " if setting != "setting" else "")
+            + "Step: time of one step measured alone."
         ),
         headings=(
-            "optimizer", "tuned setting", *names, "median", *(("defaults",) if defaults else ()),
+            "optimizer", setting, *names, "median", *(("defaults",) if defaults else ()),
             f"final {'gap' if known else 'value'}", "failed",
             *(name.removeprefix("final_").replace("_", " ") for name in tests), "step", "state",
         ),

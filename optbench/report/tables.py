@@ -14,7 +14,6 @@ from ..statistics.contest import Contest
 from .numbers import MISSING, amount, number, percent, ratio, seconds, size
 
 COSTS = ("steps", "evaluations", "seconds")
-MOST_TARGETS = 5
 _EDGES = {"low": "◂", "high": "▸"}
 
 
@@ -173,11 +172,13 @@ def summary_table(match: Contest, summary: pd.DataFrame, order: list[int]) -> Ta
                 ),
             )
             rows.append(Row(cells, index=row["index"]))
+    tuned = bool((summary["role"] == "tuned").any())
     return Table(
         name="summary",
         title="Every problem, every optimizer",
         caption=(
-            "Evaluation seeds at the tuned setting. Reached: share of the seeds that reach the target. Median: cost to "
+            f"Evaluation seeds at the {'tuned' if tuned else 'default'} setting. Reached: share of the seeds that "
+            "reach the target. Median: cost to "
             "the target over the seeds, ∞ unless more than half arrive. Final loss: median of the objective after the "
             "last step and its quartiles. Step: time of one step of one trial, measured alone. State: optimizer state "
             "of one trial. Failed: seeds that did not finish, ✕ those that diverged. The CSV file has more columns."
@@ -185,7 +186,7 @@ def summary_table(match: Contest, summary: pd.DataFrame, order: list[int]) -> Ta
         headings=(
             "problem",
             "optimizer",
-            "tuned setting",
+            "tuned setting" if tuned else "setting",
             "reached",
             "median",
             "final loss",

@@ -179,7 +179,10 @@ def contest(results: Results) -> Contest:
         key = (label, row["optimizer"], row["modifier"], row["schedule"])
         if key not in newest or row["finished"] >= newest[key]["finished"]:
             newest[key] = row
-    firsts = {row["problem"]: row for row in reversed(newest.values())}
+    known = [row for row in newest.values() if row["n"] >= 0]  # a run that failed may know nothing of its problem
+    firsts = {row["problem"]: row for row in reversed([*known, *newest.values()])}
+    for row in newest.values():
+        row.update({key: firsts[row["problem"]][key] for key in ("n", "target", "minimum") if row["n"] < 0})
     problems = tuple(dict.fromkeys(row["problem"] for row in newest.values()))
     about = {problem: json.loads(firsts[problem]["about"])["problem"] for problem in problems}
     draft = Contest(Parts(results), (), problems, {}, about)
@@ -252,7 +255,7 @@ def _cell(draft: Contest, problem: str, c: Contestant, candidates: list[dict[str
         default_run=plain,
         role="default" if chosen is None else "tuned",
         setting=-1 if chosen is None else int(chosen["setting"]),
-        settings={} if chosen is None else {key: chosen[key] for key in search if key in chosen.index},
+        settings={} if chosen is None or chosen["setting"] < 0 else {k: chosen[k] for k in search if k in chosen.index},
         search=search,
         rivals=tuple(row["run_id"] for row in candidates),
     )

@@ -148,6 +148,8 @@ def _test_metrics(trials: pd.DataFrame) -> dict[str, float]:
 def _setting_text(cell: Cell, schedule: str) -> str:
     if cell.role == "default":
         return "defaults"
+    if cell.setting < 0:  # the run failed as a whole, so nothing was chosen
+        return "–"
     parts = [
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in cell.settings.items()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from ..plan import plan, resolved
 from ..progress import SweepProgress
-from ..store import Results
 from ..sweep import DiskError, sweep
 from .summary import summary_table
 
@@ -30,7 +29,7 @@ def run(words: Sequence[str], config_dir: str | None, *, show_config: bool, dry:
         except DiskError as error:
             print(f"optbench: {error}", file=sys.stderr)
             return 1
-    summary_table(Results(planned.results))
+    summary_table(planned.results, [run.run_id for run in planned.runs])
     found = f", {done.found} found finished" if done.found else ""
     failed = f", {done.failed} of them failed (see above; the same command tries them again)" if done.failed else ""
     print(f"\n{done.done} runs done in {done.seconds:.0f} s{failed}{found}; results in {planned.results}")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 
+import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -13,9 +17,24 @@ from ..statistics.summary import summarise
 from ..store import Results
 
 
-def summary_table(results: Results) -> None:
-    """Print it. The least median steps-to-target of a problem stands in bold."""
-    summary = summarise(results)
+class _Sweep(Results):
+    """The runs of one sweep in a folder that may hold more."""
+
+    def __init__(self, path: Path, run_ids: Sequence[str]):
+        super().__init__(path)
+        self.run_ids = run_ids
+
+    @cached_property
+    def _newest(self) -> pd.DataFrame:
+        newest = super()._newest
+        return newest[newest["run_id"].isin(self.run_ids)].reset_index(drop=True)
+
+
+def summary_table(path: Path, run_ids: Sequence[str]) -> None:
+    """Print these runs of a results folder. The least median steps-to-target of a problem stands in bold."""
+    summary = summarise(_Sweep(path, run_ids))
+    if summary.empty:
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("problem", no_wrap=True)
     table.add_column("optimizer", no_wrap=True)

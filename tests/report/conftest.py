@@ -257,9 +257,13 @@ class Browser:
 
     def click(self, selector: str) -> None:
         """Press and release the mouse in the middle of an element."""
+        # scrolling brings sections onto the screen whose real height shifts the element: wait until it stands still
         box = self.run(
-            f"(() => {{ const e = document.querySelector({selector!r}); e.scrollIntoView({{block: 'center'}});"
-            " const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+            f"(async () => {{ const e = document.querySelector({selector!r}); let before = NaN, still = 0, b;"
+            " for (let frame = 0; frame < 60 && still < 3; frame += 1) { e.scrollIntoView({block: 'center'});"
+            " await new Promise(requestAnimationFrame); b = e.getBoundingClientRect();"
+            " still = b.y === before ? still + 1 : 0; before = b.y; }"
+            " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)

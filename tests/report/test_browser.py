@@ -172,7 +172,7 @@ def test_the_cost_switch_shows_other_drawings_and_other_numbers(page: Any, cost:
     figures = visible(page, "figure .variant")
     page.click(f"input[value={cost}]")
     assert visible(page, "figure .variant") == figures
-    assert visible(page, f"[data-when-cost={cost}]") == 3 + 7
+    assert visible(page, f".variant[data-when-cost~={cost}]") == 3 + 7
     after = page.run("document.querySelector('#problem-beale table.data tbody td[data-ert]').innerText")
     assert ("s" in after.split("\t")[0]) is (cost == "seconds")
     assert (after == before) is (cost == "evaluations")

@@ -33,7 +33,11 @@ def figures(make_results):
 
 
 def of(figures, kind, **wanted):
-    found = [f for f in figures if f.kind == kind and all(getattr(f, k) == v for k, v in wanted.items())]
+    found = [
+        f
+        for f in figures
+        if f.kind == kind and all(v in getattr(f, k).split() or v == getattr(f, k) for k, v in wanted.items())
+    ]
     assert found, (kind, wanted)
     return found[0]
 
@@ -140,7 +144,9 @@ def test_names_are_text_and_never_markup(make_results):
 
 
 def test_every_cost_and_role_has_its_convergence(figures):
-    found = {(f.cost, f.role) for f in figures if f.kind == "convergence" and f.problem == "beale"}
+    found = {
+        (cost, f.role) for f in figures for cost in f.cost.split() if f.kind == "convergence" and f.problem == "beale"
+    }
     assert found == {(cost, role) for cost in COSTS for role in ("tuned", "default")}
 
 
@@ -311,3 +317,26 @@ def test_what_a_schedule_changes_is_shown_where_several_were_tuned(make_results,
 def test_figures_can_be_sent_to_another_process(figures):
     for figure in figures:
         assert pickle.loads(pickle.dumps(figure.draw))(LIGHT).bbox.width == (1060 if figure.width == "full" else 530)
+
+
+def test_the_heat_map_shades_ratios_and_hatches_failures(make_results):
+    medians = {"p": {"adam": 10.0, "sgd": 25.0, "lion": NEVER}, "q": {"adam": 44.0, "sgd": 40.0, "lion": 80.0}}
+    figure = of(drawn(make_results(medians, diverged=[("p", "lion")])), "ratios", cost="steps")
+    table = figure.data.set_index("problem")
+    assert table.loc["p", ["adam", "sgd", "lion"]].tolist() == [1.0, 2.5, np.inf]
+    assert table.loc["q", ["adam", "sgd", "lion"]].tolist() == [1.1, 1.0, 2.0]
+    root = ElementTree.fromstring(figure.svg)
+    words = [text.text for text in root.iter("text")]
+    assert {"2.5×", "1.1×", "2.0×", "0/3", "✕3", "10 steps", "40 steps"} <= set(words)
+    # 0.06 + 0.74 (1 − log₂ r / 4.5)^1.5 at r = 1 and r = 2
+    shades = {float(e.get("fill-opacity", e.get("opacity", 1))) for e in root.iter() if "heat" in e.get("fill", "")}
+    assert {round(shade, 2) for shade in shades} >= {0.8, round(0.06 + 0.74 * (1 - 1 / 4.5) ** 1.5, 2)}
+    assert "#085E74" in file_svg(figure.svg, LIGHT)
+
+
+def test_equal_costs_share_one_drawing_and_roles_one_table(make_results):
+    figures = [f for f in drawn(make_results()) if f.kind == "convergence" and f.problem == "beale"]
+    assert {(f.cost, f.role) for f in figures} == {
+        (cost, role) for cost in ("steps evaluations", "seconds") for role in ("tuned", "default")
+    }
+    assert {f.table for f in figures} == {"beale-convergence", "beale-convergence-default"}

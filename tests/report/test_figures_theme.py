@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 
 import numpy as np
@@ -91,9 +92,9 @@ def test_a_mixture_lies_between_its_parts():
 
 
 def test_every_sentinel_is_a_colour_of_its_own_and_has_a_variable():
-    sentinels = [*PAGE.lines, *PAGE.texts, PAGE.ink, PAGE.muted, PAGE.grid, PAGE.bg, PAGE.failure]
+    sentinels = [*PAGE.lines, *PAGE.texts, PAGE.ink, PAGE.muted, PAGE.grid, PAGE.bg, PAGE.failure, PAGE.heat.lower()]
     assert len(set(sentinels)) == len(sentinels)
     assert set(sentinels) == set(VARIABLES)
     for theme in (LIGHT, DARK):
         for variable in VARIABLES.values():
-            assert f"{variable.removeprefix('var(').removesuffix(')')}:" in theme.css()
+            assert f"{re.search(r'--[a-z0-9]+', variable).group()}:" in theme.css()

@@ -167,7 +167,7 @@ def _tables(written: str) -> list[list[str]]:
 def test_markdown_holds_the_sentences_the_tables_and_the_figures(report: Path, parsed: Parsed) -> None:
     written = (report / "report.md").read_text(encoding="utf-8")
     assert written.startswith("# Four optimizers on seven problems\n")
-    assert "**adam** has the best mean rank, " in written
+    assert "**adam** has the best mean rank by steps to the target, " in written
     assert "Nobody solves rastrigin." in written
     images = re.findall(r"!\[.*?\]\((.*?)\)", written)
     assert len(images) == sum("fig-" in str(f["class"]) for f in parsed.of("figure")) - 1
@@ -182,7 +182,7 @@ def test_csv_files_hold_the_frames_to_the_last_digit(make_results: Callable, tmp
     results = make_results({"beale": {"adam": 30.0, "sgd": np.inf}, "mlp": {"adam": 77.0, "sgd": 33.0}})
     write_report(results, tmp_path)
     content = compose(results)
-    frames = {table.name: table.frame for table in content.tables} | {f.name: f.data for f in content.figures}
+    frames = {table.name: table.frame for table in content.tables} | {f.table: f.data for f in content.figures}
     for name, frame in frames.items():
         with (tmp_path / "tables" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
             heads, *rows = csv.reader(file)
@@ -232,3 +232,20 @@ def test_a_report_needs_neither_torch_nor_pyplot() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_several_processes_write_the_files_that_one_does(make_results: Callable, tmp_path: Path) -> None:
+    # this process holds torch and must not fork; a fresh one may
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import conftest; "
+        "from optbench.report.build import write_report; "
+        "write_report(conftest.made_up(), sys.argv[2]); print('torch' in sys.modules)"
+    )
+    here = [sys.executable, "-W", "error", "-c", code, str(Path(__file__).parent), str(tmp_path / "several")]
+    done = subprocess.run(here, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    write_report(make_results(), tmp_path / "one")
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))
+    assert files == sorted(path.relative_to(tmp_path / "several") for path in (tmp_path / "several").rglob("*.*"))
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "several" / file).read_bytes(), file

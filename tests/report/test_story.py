@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from optbench.report.content import Content, compose
 from optbench.report.markdown import rich
@@ -20,7 +21,8 @@ def test_seven_alike_problems_are_not_enough_evidence(make_results: Callable) ->
     content = compose(make_results())
     # mean ranks by hand, see test_tables
     assert told(content) == (
-        "adam has the best mean rank, 1.64 of 4, and solves six of seven problems. With seven problems this is not "
+        "adam has the best mean rank by steps to the target, 1.64 of 4, and solves six of seven "
+        "problems. With seven problems this is not "
         "enough evidence to separate it from any other optimizer (Nemenyi, 5 %). Nobody solves rastrigin."
     )
     assert "Friedman p = " in fact(content, "How sure")
@@ -32,7 +34,7 @@ def test_a_winner_everywhere_on_many_problems_is_separated(make_results: Callabl
     content = compose(make_results(medians))
     assert "enough evidence to separate it from lion and sgd" in told(content).replace("not enough", "NOT")
     assert "3 of 3 pairs do." in fact(content, "How sure")
-    assert fact(content, "Fastest").startswith("adam reaches the target first on all twelve problems")
+    assert fact(content, "Fastest").startswith("adam needs the fewest steps to the target on all twelve problems")
 
 
 def test_fewer_than_six_problems_are_too_few_for_a_test(make_results: Callable) -> None:
@@ -43,7 +45,9 @@ def test_fewer_than_six_problems_are_too_few_for_a_test(make_results: Callable) 
 
 def test_two_leaders_share_the_rank(make_results: Callable) -> None:
     content = compose(make_results({"p": {"adam": 10.0, "lion": 10.0, "sgd": 40.0}}))
-    assert told(content).startswith("adam and lion share the best mean rank, 1.50 of 3, and solve the only problem.")
+    assert told(content).startswith(
+        "adam and lion share the best mean rank by steps to the target, 1.50 of 3, and solve the only problem."
+    )
     assert rich(content.verdicts["p"][0]) == (
         "**adam** and **lion** are first at the target, after 10 steps in the median; all three optimizers solve it."
     )
@@ -51,7 +55,7 @@ def test_two_leaders_share_the_rank(make_results: Callable) -> None:
 
 def test_problems_that_nobody_solves_are_said_to_be_so(make_results: Callable) -> None:
     content = compose(make_results({f"p{n}": {"adam": np.inf, "sgd": np.inf} for n in range(2)}))
-    assert told(content).startswith("Nobody solves any of the two problems: no median seed reaches a target")
+    assert told(content).startswith("Nobody solves either of the two problems: no median seed reaches a target")
     sentence, bad = content.verdicts["p0"]
     assert bad
     assert rich(sentence) == "Nobody solves it: no seed of any optimizer reaches f\\* + 0.01."
@@ -83,3 +87,41 @@ def test_an_optimizer_that_diverged_everywhere_is_still_in_every_table(make_resu
 def test_the_price_names_the_cheapest_and_the_dearest_step(make_results: Callable) -> None:
     content = compose(make_results(step_seconds={"adam": 3e-4}))
     assert fact(content, "Price").startswith("A step of adam costs 3.0× a step of sgd; its state is ")
+
+
+def test_who_alone_solves_nothing_is_said_to_in_plain_words(make_results: Callable) -> None:
+    content = compose(make_results({"beale": {"adam": np.inf}}))
+    assert told(content) == "adam alone was run; it does not solve the only problem. A rank needs two optimizers."
+
+
+def test_without_a_problem_that_all_were_run_on_there_is_no_ranking(make_results: Callable) -> None:
+    content = compose(make_results({"beale": {"adam": 30.0}, "mlp": {"sgd": np.inf}}))
+    assert told(content).startswith("No problem was run by every optimizer, so there is no common ranking;")
+    assert told(content).endswith("Nobody solves mlp.")
+    assert fact(content, "How sure") == "No problem was run by every optimizer, so their ranks cannot be compared."
+
+
+def test_failures_that_are_not_named_are_counted(make_results: Callable) -> None:
+    lost = [
+        ("a", "adam"),
+        ("a", "adam"),
+        ("b", "adam"),
+        *((p, o) for p in "ab" for o in ("sgd", "lion")),
+        ("a", "nadam"),
+    ]
+    medians = {p: dict.fromkeys(("adam", "sgd", "lion", "nadam"), 30.0) for p in "ab"}
+    text = fact(compose(make_results(medians, diverged=lost)), "Failures")
+    numbers = [int(word) for word in text.split("):")[1].replace(".", " ").replace(",", " ").split() if word.isdigit()]
+    assert sum(numbers) == int(text.split()[0])
+
+
+@pytest.mark.parametrize(("tuned", "words"), [(True, "Tuned setting: the best"), (False, "Nothing was tuned:")])
+def test_a_new_reader_is_told_what_the_signs_mean(make_results: Callable, tuned: bool, words: str) -> None:
+    reading = compose(make_results({"beale": {"adam": 30.0, "sgd": 60.0}}, tuned=tuned)).reading
+    assert words in reading
+    assert all(sign in reading for sign in ("∞", "✕", "f*", "1/3", "solved"))
+
+
+def test_equal_prices_are_not_called_a_difference(make_results: Callable) -> None:
+    text = fact(compose(make_results({"beale": {"adam": 30.0, "sgd": 60.0}})), "Price")
+    assert text.startswith("A step of each costs the same; ")

@@ -26,7 +26,7 @@ from ..svg import STYLE
 from ..theme import SIZES, Theme
 
 FULL, HALF = 1060, 530
-MARGIN = 106
+MARGIN = 114
 """Room at the right for names."""
 
 

@@ -87,9 +87,7 @@ def ecdfs(match: Contest, focus: frozenset[int]) -> list[Figure]:
                 kind="ecdf",
                 cost=cost,
                 title="ECDF of runtimes",
-                caption=f"Share of all (problem, target, seed) triples that are reached within this many {leading(cost)}; what "
-                "was never reached stays in the count. ✕: median cost of the runs that failed; to its right the line "
-                "rests on fewer runs." + note(cost),
+                caption=_caption(lines, cost),
                 width="half",
                 svg=page_svg(draw(PAGE), name, f"Distribution of runtimes over {cost}"),
                 data=pd.concat(
@@ -103,6 +101,15 @@ def ecdfs(match: Contest, focus: frozenset[int]) -> list[Figure]:
             )
         )
     return figures
+
+
+def _caption(lines: Sequence[Steps], cost: str) -> str:
+    if not any(s.at.size for s in lines):
+        return "A distribution needs a seed that reaches a target."
+    return (
+        f"Share of all (problem, target, seed) triples that are reached within this many {leading(cost)}; what was never "
+        "reached stays in the count. ✕: median cost of the runs that failed; to its right the line rests on fewer runs."
+    ) + note(cost)
 
 
 @styled

@@ -142,7 +142,7 @@ def _box(sheet: Sheet, x: float, y: float, width: float, cell: HeatCell, index: 
     if np.isfinite(cell.ratio):
         alpha = shade(cell.ratio)
         sheet.box(x, y, width, ROW - 2, theme.heat, alpha=alpha, gid=gid)
-        ink, small = ("#FFFFFF", "#FFFFFF") if alpha > 0.6 else (ink, small)
+        ink, small = (theme.bg, theme.bg) if alpha > 0.6 else (ink, small)
     elif not np.isnan(cell.ratio):
         sheet.box(x, y, width, ROW - 2, "none", edgecolor=theme.grid, linewidth=0.8, gid=gid)
         ends = _stripes(x, y, width, ROW - 2)

@@ -41,6 +41,8 @@ def profiles(match: Contest, summary: pd.DataFrame, focus: frozenset[int]) -> li
             f"Share of problems on which the median {leading(cost)} to target are at most τ times those of the fastest "
             "optimizer; unsolved problems never count."
         )
+        if not np.isfinite(r).any():
+            words = "A profile needs a problem that every optimizer was run on and that one of them solves."
         words += common(len(problems), len(match.problems))
         figures.append(
             Figure(
@@ -48,7 +50,8 @@ def profiles(match: Contest, summary: pd.DataFrame, focus: frozenset[int]) -> li
                 kind="profile",
                 cost=cost,
                 title="Performance profile",
-                caption=words + " Coinciding lines are drawn side by side." + note(cost),
+                caption=words
+                + (" Coinciding lines are drawn side by side." + note(cost) if np.isfinite(r).any() else ""),
                 width="half",
                 svg=page_svg(draw(PAGE), name, f"Performance profile over {cost}"),
                 data=data,

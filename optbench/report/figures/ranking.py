@@ -154,6 +154,8 @@ def _title(found: Ranking, labels: Sequence[str]) -> str:
 
 
 def _caption(found: Ranking, labels: Sequence[str], cost: str, problems: int) -> str:
+    if not found.solved or len(labels) < 2:
+        return "A rank needs two optimizers and a problem that all of them were run on and that one of them solves."
     words = (
         f"Rank by median {leading(cost)} to target on each problem, ties share the mean rank, unsolved ranks last. "
         "Large dot: mean over problems; small dots: the problems (area = how many)."

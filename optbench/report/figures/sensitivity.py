@@ -103,7 +103,8 @@ def sensitivity(
         title="Sensitivity to the learning rate",
         caption=f"{numbers.word(seeds).capitalize()} tuning {'seed' if seeds == 1 else 'seeds'} a rate, median; ✕ at "
         f"least half of them failed. Bars: rates within {FACTOR:g}× of the optimizer's own best; marker: the chosen "
-        "rate; ▸ ◂ it lies on the border of the search space. Points beyond the axis lie on its edge.",
+        "rate, which has the fewest steps to the target and not always the least final gap; ▸ ◂ it lies on the "
+        "border of the search space. Points beyond the axis lie on its edge.",
         width="half",
         svg=page_svg(draw(PAGE), name, f"Sensitivity to the learning rate on {problem}"),
         data=data,
@@ -129,7 +130,8 @@ def _draw(
     panel.log_ticks("y", most=max(3, int(panel.height / 26)))
     hairlines = [[(x, panel.top), (x, panel.bottom)] for x in panel.x(log_ticks(low, high, 6))]
     sheet.segments(hairlines, theme.grid, zorder=0, gid="class|grid-x")
-    sheet.text(4, 17, f"median gap after {numbers.number(steps)} steps; ✕ failed", theme.muted, gid="class|axis-name")
+    gap = "median gap" if frame.known else "median objective − best seen"
+    sheet.text(4, 17, f"{gap} after {numbers.number(steps)} steps; ✕ failed", theme.muted, gid="class|axis-name")
     rows.names(f"learning rate; bars: within {FACTOR:g}× of own best", "")
     if np.isfinite(frame.target):
         y = float(panel.y(frame.target))

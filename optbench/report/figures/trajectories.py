@@ -104,7 +104,8 @@ def _draw(
         panel = Panel(sheet, (left, top, side, side), x, y, log="", spine=False)
         if map_path is None:
             map_path = _contour_path(contours, panel)
-        _small(panel, walk, short(labels[walk.index]), minima, map_path)
+        room = (side - 6 * len(walk.result) - 8) / 7  # in letters of the name: 6 and 7 pixels are their mean widths
+        _small(panel, walk, short(labels[walk.index], max(6, min(14, int(room)))), minima, map_path)
     return sheet.drawing
 
 

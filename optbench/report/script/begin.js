@@ -1,0 +1,4 @@
+// At last: what the address says, then everything is drawn once.
+recall();
+listen();
+update();

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from optbench.execute import execute
+from optbench.plan import plan
+
+pytestmark = pytest.mark.usefixtures("types_unchecked")
+
+HEAD = """
+import sys
+from dataclasses import dataclass
+from optbench.checks import setting
+from optbench.interfaces import FirstOrder, Hyper
+from optbench.problems.rosenbrock import Rosenbrock
+
+@dataclass(frozen=True, kw_only=True)
+class Mine(FirstOrder):
+    lr: Hyper = setting(1e-3, least=0)
+    def init(self, params, layout): return ()
+    def update(self, params, grad, state, lr): return {step}, ()
+
+@dataclass(frozen=True, kw_only=True)
+class Hilly(Rosenbrock):
+    def start(self, seeds): return {start}
+    def loss(self, params, batch): return {loss}
+    def target(self): return {target}
+"""
+GOOD = {
+    "step": "params - lr * grad",
+    "start": "super().start(seeds)",
+    "loss": "super().loss(params, batch)",
+    "target": "super().target()",
+}
+
+
+def done(folder: Path, *words: str, **lines: str) -> pd.Series:
+    """The row of a run of Mine on Hilly, of which some lines are replaced."""
+    file = folder / "mine.py"
+    file.write_text(HEAD.format(**{**GOOD, **lines}))
+    [run] = plan([f"problem={file}:Hilly", f"optimizer={file}:Mine", "steps=3", "seeds=2", *words]).runs
+    return execute(run).runs.to_pandas().iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            {"step": "(params - lr * grad)[:, :1]"},
+            "Mine: a step must give parameters [2, 2] of torch.float64, got [2, 1]",
+        ),
+        ({"step": "params.float()"}, "got [2, 2] of torch.float32"),
+        ({"step": "sys.exit(3)"}, "SystemExit: 3 (update, mine.py:"),
+        (
+            {"loss": "params**2"},
+            "Hilly: loss() must give one number a trial, [2], got [2, 2]; sum or average over dim=1",
+        ),
+        ({"loss": "(params**2).sum()"}, "must give one number a trial, [2], got []"),
+        ({"start": "super().start(seeds)[0]"}, "Hilly: start() must give one row a trial, [2, 2], got [2]"),
+        ({"target": "0.5"}, "Hilly: target() is 0.5, which is none of targets()"),
+    ],
+)
+def test_a_class_that_breaks_its_contract_is_told_so_in_one_line(
+    tmp_path: Path, lines: dict[str, str], told: str
+) -> None:
+    row = done(tmp_path, **lines)
+    assert row["status"] == "error"
+    assert told in row["error"]
+    assert "\n" not in row["error"]
+
+
+def test_the_row_of_a_failed_run_tells_of_its_problem(tmp_path: Path) -> None:
+    failed, fine = done(tmp_path, step="1 / 0"), done(tmp_path)
+    assert (failed["status"], fine["status"]) == ("error", "ok")
+    for column in ("n", "target", "minimum"):
+        assert failed[column] == fine[column]
+    assert json.loads(failed["about"])["problem"] == json.loads(fine["about"])["problem"]
+
+
+def test_a_run_that_is_out_of_time_says_which_limit_it_broke(tmp_path: Path) -> None:
+    row = done(tmp_path, "timeout=1e-9")
+    assert row["status"] == "timeout"
+    assert row["error"] == "not done after timeout=1e-09 seconds; raise it or set fewer steps"

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
+from optbench.problems.rosenbrock import Rosenbrock
 
+from optbench import run
 from optbench.execute import execute
 from optbench.plan import plan
+from optbench.statistics.contest import contest
+from optbench.statistics.summary import summarise
 
 pytestmark = pytest.mark.usefixtures("types_unchecked")
 
@@ -42,8 +48,8 @@ def done(folder: Path, *words: str, **lines: str) -> pd.Series:
     """The row of a run of Mine on Hilly, of which some lines are replaced."""
     file = folder / "mine.py"
     file.write_text(HEAD.format(**{**GOOD, **lines}))
-    [run] = plan([f"problem={file}:Hilly", f"optimizer={file}:Mine", "steps=3", "seeds=2", *words]).runs
-    return execute(run).runs.to_pandas().iloc[0]
+    [one] = plan([f"problem={file}:Hilly", f"optimizer={file}:Mine", "steps=3", "seeds=2", *words]).runs
+    return execute(one).runs.to_pandas().iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -78,10 +84,25 @@ def test_the_row_of_a_failed_run_tells_of_its_problem(tmp_path: Path) -> None:
     assert (failed["status"], fine["status"]) == ("error", "ok")
     for column in ("n", "target", "minimum"):
         assert failed[column] == fine[column]
-    assert json.loads(failed["about"])["problem"] == json.loads(fine["about"])["problem"]
+    assert json.loads(str(failed["about"]))["problem"] == json.loads(str(fine["about"]))["problem"]
 
 
 def test_a_run_that_is_out_of_time_says_which_limit_it_broke(tmp_path: Path) -> None:
     row = done(tmp_path, "timeout=1e-9")
     assert row["status"] == "timeout"
     assert row["error"] == "not done after timeout=1e-09 seconds; raise it or set fewer steps"
+
+
+def test_rivals_tell_of_a_problem_of_which_a_failed_run_knows_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(HEAD.format(**{**GOOD, "step": "1 / 0"}))
+    words = (f"optimizer={tmp_path}/mine.py:Mine,adam", "tuning.method=grid", "tuning.trials=2", "steps=3")
+    results = run(*words, results=tmp_path / "r")
+    runs = results.runs.copy()
+    blank = json.loads(str(runs.loc[0, "about"]))
+    blank["problem"] = {"label": "rosenbrock"}
+    runs.loc[0, ["n", "target", "about"]] = [-1, float("nan"), json.dumps(blank)]
+    told: Any = SimpleNamespace(runs=runs, trials=results.trials, curves=results.curves, hits=results.hits)
+    assert contest(told).about["rosenbrock"]["targets"] == Rosenbrock().targets()
+    summary = summarise(told)
+    assert summary["target"].tolist() == [Rosenbrock().target()] * 2
+    assert summary["setting"][0] == "–"

@@ -141,7 +141,7 @@ def compose(results: Results, title: str | None = None, source: str = "") -> Con
         optimizers=optimizer_table(optimizers, place.order),
         summary_table=summary_table(match, summary, place.order),
         failed_runs=failed_runs(results),
-        provenance=provenance(results),
+        provenance=provenance(results, match),
         configurations=configurations(results),
     )
 

@@ -49,6 +49,8 @@ def meta(results: Results, match: Contest) -> str:
     when = datetime.fromtimestamp(float(runs["finished"].max()), UTC)
     parts.append(f"{when.day} {when:%b %Y}")
     parts.append(", ".join(sorted({_device(str(d)) for d in runs["device"]})))
+    if match.left_out:
+        parts.append(f"{plural(match.left_out, 'older run')} left out")
     return " · ".join(parts)
 
 
@@ -84,7 +86,7 @@ def _flat(value: Any, prefix: str = "") -> list[str]:
     return [f"{prefix}: {shown}"]
 
 
-def provenance(results: Results) -> list[tuple[str, str]]:
+def provenance(results: Results, match: Contest) -> list[tuple[str, str]]:
     """What was run, when and on what, for each sweep, and how long it took in all."""
     found: list[tuple[str, str]] = []
     several = len(results.sweeps) > 1
@@ -104,6 +106,9 @@ def provenance(results: Results) -> list[tuple[str, str]]:
             ),
         )
     )
+    if match.left_out:
+        told = f"{plural(match.left_out, 'run')}: a newer one is alike but for its tuning, search space or seeds"
+        found.append(("Left out", told))
     found.append(("Seeds", _seeds(trials)))
     counts = trials["status"].value_counts()
     found.append(

@@ -27,7 +27,8 @@ class Runtime:
 def chosen_targets(targets: np.ndarray, headline: float) -> list[float]:
     """At most five targets from easy to hard, the headline among them, spread evenly over those on either side."""
     targets = np.unique(np.append(targets, headline))[::-1]
-    if len(targets) <= MOST_TARGETS:
+    targets = targets[~np.isnan(targets)]  # a problem that failed before its target was known has none
+    if len(targets) <= MOST_TARGETS or np.isnan(headline):
         return targets.tolist()
     at = int(np.argmax(targets == headline))
     before, after = targets[:at], targets[at + 1 :]
@@ -119,7 +120,7 @@ def runtime_table(match: Contest, summary: pd.DataFrame, problem: str, order: li
         ),
         rows=tuple(rows),
         frame=pd.DataFrame(frame),
-        main=2 + targets.index(headline),
+        main=2 + targets.index(headline) if headline in targets else -1,
         by_cost=True,
     )  # fmt: skip
 

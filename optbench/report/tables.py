@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..statistics.contest import Cell as Pair
 from ..statistics.contest import Contest
+from ..statistics.profiles import ratios
 from .numbers import MISSING, amount, number, percent, ratio, seconds, size
 
 COSTS = ("steps", "evaluations", "seconds")
@@ -108,15 +109,15 @@ def heat_table(match: Contest, summary: pd.DataFrame, order: list[int], cost: st
         index=list(match.problems), columns=order
     )
     best = wide.min(axis=1)
-    ratios = wide.div(best, axis=0).where(np.isfinite(wide), np.inf).where(wide.notna())
+    multiples = ratios(wide.to_numpy(float))
     by_pair = {(row["problem"], row["index"]): row for row in summary.to_dict("records")}
     rows = []
-    for problem in match.problems:
+    for problem, multiple in zip(match.problems, multiples, strict=True):
         price = float(best[problem])
         cells = [Cell(problem), Cell(amount(price, cost) if np.isfinite(price) else "none", price)]
-        for i in order:
+        for i, times in zip(order, multiple, strict=True):
             row = by_pair.get((problem, i))
-            cells.append(Cell(MISSING, np.nan) if row is None else _ratio_cell(row, row[column] / price))
+            cells.append(Cell(MISSING, np.nan) if row is None else _ratio_cell(row, float(times)))
         rows.append(Row(tuple(cells)))
     labels = {c.index: c.label for c in match.contestants}
     return Table(
@@ -129,7 +130,10 @@ def heat_table(match: Contest, summary: pd.DataFrame, order: list[int], cost: st
         ),
         headings=("problem", "fastest", *(labels[i] for i in order)),
         rows=tuple(rows),
-        frame=ratios.rename(columns=labels).reset_index(),
+        frame=pd.DataFrame(multiples, wide.index, wide.columns)
+        .where(wide.notna())
+        .rename(columns=labels)
+        .reset_index(),
         by_cost=True,
     )
 

@@ -136,6 +136,7 @@ class Contest:
         problems: labels in the order of first appearance.
         cells: by (problem, contestant index); a pair that was not run is missing.
         about: `about.problem` of each problem.
+        left_out: runs that are not looked at, since a newer one is alike but for its tuning, search space or seeds.
     """
 
     parts: Parts
@@ -143,6 +144,7 @@ class Contest:
     problems: tuple[str, ...]
     cells: Mapping[tuple[str, int], Cell]
     about: Mapping[str, Mapping[str, Any]]
+    left_out: int = 0
 
     def cells_of(self, problem: str) -> list[Cell]:
         """The cells of one problem, by contestant."""
@@ -185,7 +187,7 @@ def contest(results: Results) -> Contest:
         row.update({key: firsts[row["problem"]][key] for key in ("n", "target", "minimum") if row["n"] < 0})
     problems = tuple(dict.fromkeys(row["problem"] for row in newest.values()))
     about = {problem: json.loads(firsts[problem]["about"])["problem"] for problem in problems}
-    draft = Contest(Parts(results), (), problems, {}, about)
+    draft = Contest(Parts(results), (), problems, {}, about, len(rows) - len(newest))
     contestants = _contestants(draft, list(newest.values()))
     cells = {}
     for c in contestants:

@@ -13,13 +13,16 @@ def ratios(costs: ArrayLike) -> Float[np.ndarray, "problems solvers"]:
         r = t / minₛ t          ∞ for a failure; ∞ too on a problem that nobody solved
 
     Args:
-        costs: [problems, solvers], positive; ∞ for a failure, NaN counts as ∞.
+        costs: [problems, solvers], not negative; ∞ for a failure, NaN counts as ∞. Of costs beside a least one of 0,
+            such as of a target met at the start, 0 is 1 × and all else ∞.
     """
     t = np.asarray(costs, float)
     t = np.where(np.isnan(t), np.inf, t)
     best = t.min(axis=1, keepdims=True, initial=np.inf)
     solved = np.isfinite(t)
-    return np.where(solved, np.where(solved, t, 1.0) / np.where(np.isfinite(best), best, 1.0), np.inf)
+    divisor = np.where(np.isfinite(best) & (best > 0), best, 1.0)
+    free = np.where(t == 0, 1.0, np.inf)
+    return np.where(solved, np.where(best > 0, np.where(solved, t, 1.0) / divisor, free), np.inf)
 
 
 def profile(costs: ArrayLike, tau: ArrayLike) -> Float[np.ndarray, "taus solvers"]:

@@ -104,6 +104,10 @@ def test_a_problem_nobody_solved_has_infinite_ratios():
     assert_allclose(ratios(T), [[1, 2, INF], [1, 1, 2], [INF, INF, INF], [2, 1, INF]])
 
 
+def test_a_target_met_at_no_cost_makes_all_that_cost_something_infinitely_dearer():
+    assert_allclose(ratios([[0, 3, 0, INF]]), [[1, INF, 1, INF]])
+
+
 def test_hiding_a_solver_changes_the_ratios_of_the_others():
     assert_allclose(ratios([[1, 2]])[0], [1, 2])
     assert_allclose(ratios([[2]])[0], [1])

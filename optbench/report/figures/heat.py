@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...statistics.contest import Contest
+from ...statistics.profiles import ratios
 from .. import numbers
 from ..svg import page_svg
 from ..theme import PAGE, SIZES, Theme, dash
@@ -91,8 +92,8 @@ def heats(match: Contest, summary: pd.DataFrame) -> list[Figure]:
 def _cell(row: dict | None, column: str, price: float) -> HeatCell:
     if row is None:
         return HeatCell(np.nan, 0, 0, 0)
-    ratio = row[column] / price if np.isfinite(row[column]) else np.inf
-    return HeatCell(1.0 if price == row[column] == 0 else ratio, row["successes"], row["seeds"], row["diverged"])
+    ratio = float(ratios([[price, row[column]]])[0, 1])
+    return HeatCell(ratio, row["successes"], row["seeds"], row["diverged"])
 
 
 @styled

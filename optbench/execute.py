@@ -17,7 +17,6 @@ from .trials import Trials
 
 def execute(run: Run) -> Tables:
     """Tune, evaluate, time. Never raises: a run that stops as a whole leaves rows with its status and message."""
-    torch.set_flush_denormal(True)
     try:
         return _execute(run)
     except UsageError as error:

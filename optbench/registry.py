@@ -113,11 +113,33 @@ def _load_file(file: str) -> Any:
 def fingerprint(cls: Any) -> str:
     """A hash of the source that defines a class or function, so that an edited rule is run anew and never taken for the old one.
 
-    Comments and layout do not enter. Of the classes it is derived from, all count but the contracts and Python's own.
+    Comments and layout do not enter. Of the classes it is derived from, all count but the contracts and Python's own;
+    so do the modules beside it, in its own folder, that it uses.
     """
     modules = dict.fromkeys(c.__module__ for c in getattr(cls, "__mro__", (cls,)))
-    sources = [_source(m) for m in modules if m not in ("optbench.interfaces", "abc", "typing", "builtins")]
+    left = [m for m in modules if m not in ("optbench.interfaces", "abc", "typing", "builtins")]
+    used = dict.fromkeys(left)
+    while left:
+        new = [m for m in _beside(left.pop()) if m not in used]
+        used |= dict.fromkeys(new)
+        left += new
+    sources = [_source(m) for m in used]
     return hashlib.blake2b("\n".join([cls.__qualname__, *sources]).encode(), digest_size=6).hexdigest()
+
+
+@functools.cache
+def _beside(module: str) -> list[str]:
+    """The modules in a module's folder from which it has something; a package's __init__ only lists them."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None or Path(file).name == "__init__.py":
+        return []
+    found = set()
+    for value in vars(sys.modules[module]).values():
+        name = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+        other = getattr(sys.modules.get(name), "__file__", None) if isinstance(name, str) else None
+        if other is not None and Path(other).parent == Path(file).parent and Path(other).name != "__init__.py":
+            found.add(name)
+    return sorted(found - {module})
 
 
 @functools.cache

@@ -175,13 +175,17 @@ class Run:
 
         The checks raise UsageError, one line that names the fix, where a name, setting or value is wrong.
         """
-        yield (
-            _hash(["problem", self.problem]),
-            lambda: make(self.classes[0], self.problem["name"], settings_of(self.problem)),
-        )
+        yield _hash(["problem", self.problem]), self._check_problem
         yield _hash(["optimizer", self.optimizer, self.spaces, self.tuning]), self._check_optimizer
         yield _hash(["schedule", self.schedule]), self.build_schedule
         yield _hash(["modifier", self.modifiers]), self.build_modifiers
+
+    def _check_problem(self) -> None:
+        problem = make(self.classes[0], self.problem["name"], settings_of(self.problem))
+        try:
+            problem.stream([0])
+        except ValueError as error:  # such as a batch larger than the data
+            raise UsageError(f"{self.labels['problem']}: {error}") from error
 
     def _check_optimizer(self) -> None:
         known = inspect.signature(self.optimizer_class).parameters

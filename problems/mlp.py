@@ -45,8 +45,9 @@ class MLP(Classifier):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if any(isinstance(width, bool) or not isinstance(width, int) or width < 1 for width in self.hidden):
-            raise ValueError(f"MLP: hidden must hold whole numbers of at least 1, got {list(self.hidden)}")
+        widths = self.hidden if isinstance(self.hidden, (tuple, list)) else [None]
+        if any(isinstance(width, bool) or not isinstance(width, int) or width < 1 for width in widths):
+            raise ValueError(f"MLP: hidden must hold whole numbers of at least 1, got {self.hidden!r}")
 
     def module(self) -> nn.Module:
         layers: list[nn.Module] = [nn.Flatten()]

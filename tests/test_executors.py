@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from concurrent.futures import as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -125,3 +126,12 @@ def test_stopping_kills_what_runs() -> None:
     wait([running], timeout=60)
     with pytest.raises(BrokenProcessPool):
         running.result(timeout=60)
+
+
+def test_the_serial_executor_gives_back_the_threads_and_denormals_of_before():
+    least, threads = sys.float_info.min, torch.get_num_threads()
+    with SerialExecutor(threads=1) as executor:
+        assert executor.submit(lambda: least * 0.5).result() == 0.0
+        assert torch.get_num_threads() == 1
+    assert least * 0.5 > 0.0
+    assert torch.get_num_threads() == threads

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import importlib
 import json
+import linecache
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from optbench import registry
 from optbench.errors import UsageError
 from optbench.execute import execute
 from optbench.plan import plan
@@ -221,3 +225,19 @@ def test_a_timeout_is_a_status_with_its_step() -> None:
     assert ((trials.status_step > 0) & (trials.status_step < 100_000)).all()
     assert (trials.evaluations == trials.status_step).all()
     assert json.loads(tables.runs["about"][0].as_py())["problem"]["target"] == 0.01
+
+
+def test_a_run_is_another_when_a_module_beside_the_optimizers_file_is_edited(mine: Path, folder: Path) -> None:
+    mine.write_text("from rule_beside import scaled\n" + mine.read_text())
+    ids = []
+    for scale in (1, 1, 2):
+        (folder / "rule_beside.py").write_text(f"def scaled(x):\n    return {scale} * x\n")
+        for name in [n for n in sys.modules if n == "rule_beside" or n.startswith("optbench_file_mine")]:
+            del sys.modules[name]  # as in a new process
+        linecache.checkcache()
+        for cache in (registry.fingerprint, registry._beside, registry._source):
+            cache.cache_clear()
+        importlib.invalidate_caches()
+        ids.append(only("optimizer=./mine.py:Mine").run_id)
+    del sys.modules["rule_beside"]
+    assert ids[0] == ids[1] != ids[2]

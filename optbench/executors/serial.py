@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
@@ -15,13 +16,13 @@ class SerialExecutor(Executor):
     """Does each task at once, in this process; its future is done when `submit` returns.
 
     Args:
-        threads: torch threads while it is open; those of before come back when it is shut down.
+        threads: torch threads while it is open; those of before come back when it is shut down, and so do denormals.
     """
 
     workers = 1
 
     def __init__(self, threads: int = 1):
-        self._before = torch.get_num_threads()
+        self._threads, self._flushed = torch.get_num_threads(), _flushes_denormals()
         tune(threads)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -33,4 +34,11 @@ class SerialExecutor(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        torch.set_num_threads(self._before)
+        torch.set_num_threads(self._threads)
+        torch.set_flush_denormal(self._flushed)
+
+
+def _flushes_denormals() -> bool:
+    """Does this thread take denormal numbers for zero? torch can set it but not tell it."""
+    least = sys.float_info.min
+    return least * 0.5 == 0.0

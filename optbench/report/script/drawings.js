@@ -111,7 +111,7 @@ function drawProfiles(who) {
     for (const i of who) {
       const path = $(`g.line[data-o="${i}"] path`, svg);
       if (!path) continue;
-      const ratios = problems.map((p, n) => cost(p, i) / best[n]).filter((r) => r < Infinity).sort((a, b) => a - b);
+      const ratios = problems.map((p, n) => multiple(cost(p, i), best[n])).filter((r) => r < Infinity).sort((a, b) => a - b);
       let count = ratios.filter((r) => r <= 1).length;
       const corners = [[axes.left, level(count)]];
       for (const r of ratios.filter((value) => value > 1)) {

@@ -18,7 +18,7 @@ function heat(order) {
     $(".price", row).textContent = best < Infinity ? amount(best, state.cost) : "none";
     for (const i of order) {
       const cell = $(`[data-o="${i}"]`, row), value = cost(problem, i);
-      fillHeat(cell, value < 0 ? NaN : value / best, problem.successes[i], problem.seeds[i], problem.diverged[i]);
+      fillHeat(cell, value < 0 ? NaN : multiple(value, best), problem.successes[i], problem.seeds[i], problem.diverged[i]);
     }
   });
 }

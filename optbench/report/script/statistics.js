@@ -1,4 +1,7 @@
 // Statistics: the definitions of optbench.statistics
+function multiple(cost, least) {
+  return least === 0 ? (cost === 0 ? 1 : Infinity) : cost / least;
+}
 function ranks(costs) {
   return costs.map((a) => {
     let below = 0, equal = 0;

@@ -54,43 +54,41 @@ def sweep(plan: Plan, progress: Progress) -> Done:
     """
     began = time.perf_counter()
     runs = list({run.run_id: run for run in plan.runs}.values())
-    executor = _executor(plan.executor, len(runs))
-    workers, threads = getattr(executor, "workers", 1), plan.executor.get("threads", 1)
-    store = Store(
-        plan.results,
-        {
-            "command": shlex.join(["optbench", "run", *plan.words]),
-            "suite": plan.suite,
-            "started": time.time(),
-            "run_ids": [run.run_id for run in runs],
-            "provenance": provenance(runs[0].device, threads, workers),
-            "config": plan.configs[0],
-        },
-    )
-    finished = store.finished()
-    left = [run for run in runs if run.run_id not in finished]
-    progress.begin(len(left), sum(run.trial_count for run in left), len(runs) - len(left))
-    failures: list[Run] = []
+    with _executor(plan.executor, len(runs)) as executor:
+        workers, threads = getattr(executor, "workers", 1), plan.executor.get("threads", 1)
+        store = Store(
+            plan.results,
+            {
+                "command": shlex.join(["optbench", "run", *plan.words]),
+                "suite": plan.suite,
+                "started": time.time(),
+                "run_ids": [run.run_id for run in runs],
+                "provenance": provenance(runs[0].device, threads, workers),
+                "config": plan.configs[0],
+            },
+        )
+        finished = store.finished()
+        left = [run for run in runs if run.run_id not in finished]
+        progress.begin(len(left), sum(run.trial_count for run in left), len(runs) - len(left))
+        failures: list[Run] = []
 
-    def keep(run: Run, tables: Tables) -> None:
-        status, message = (tables.runs[column][0].as_py() for column in ("status", "error"))
-        if status != "ok":
-            failures.append(run)
-        try:
-            store.add(tables)
-        except OSError as error:
-            raise _disk_error(plan, store, error) from error
-        progress.ended(run, status, message)
-
-    try:
-        with executor:
+        def keep(run: Run, tables: Tables) -> None:
+            status, message = (tables.runs[column][0].as_py() for column in ("status", "error"))
+            if status != "ok":
+                failures.append(run)
             try:
-                _do(left, executor, keep)
-            except BaseException:
-                getattr(executor, "stop", executor.shutdown)()
-                raise
-    finally:
-        _last_flush(plan, store)
+                store.add(tables)
+            except OSError as error:
+                raise _disk_error(plan, store, error) from error
+            progress.ended(run, status, message)
+
+        try:
+            _do(left, executor, keep)
+        except BaseException:
+            getattr(executor, "stop", executor.shutdown)()
+            raise
+        finally:
+            _last_flush(plan, store)
     return Done(len(left), len(runs) - len(left), len(failures), time.perf_counter() - began)
 
 

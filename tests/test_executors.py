@@ -58,15 +58,16 @@ def test_every_executor_gives_results_and_passes_exceptions_through() -> None:
 
 
 def test_a_serial_task_is_done_when_submitted() -> None:
-    assert SerialExecutor().submit(square, 3).done()
+    with SerialExecutor() as executor:
+        assert executor.submit(square, 3).done()
 
 
 def test_a_keyboard_interrupt_is_no_result_of_a_serial_task() -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        SerialExecutor().submit(interrupted)
+    with SerialExecutor() as executor, pytest.raises(KeyboardInterrupt):
+        executor.submit(interrupted)
 
 
 def test_workers_have_one_thread_this_folder_and_no_ear_for_ctrl_c(folder: Path) -> None:

@@ -165,6 +165,11 @@ def test_show_tells_all_about_every_name(typed, kind: str) -> None:
         assert "Source" in said.out
 
 
+def test_show_tells_what_a_suite_and_an_executor_are(typed) -> None:
+    assert "problem=rosenbrock,quadratic" in typed("show", "smoke").out
+    assert "retries: 2" in typed("show", "local").out
+
+
 @pytest.mark.parametrize("name", ["NAdam", "LBFGS", "SGD", "Adafactor"])
 def test_show_tells_of_a_torch_class_without_markup(typed, name: str) -> None:
     said = typed("show", f"torch.optim.{name}")

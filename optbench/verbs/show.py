@@ -56,7 +56,11 @@ def listing(kind: str) -> int:
 
 
 def show(name: str) -> int:
-    """Formula, settings with ranges, search space and source of one thing."""
+    """Formula, settings with ranges, search space and source of one thing; of a suite or an executor, its YAML."""
+    for kind in ("suite", "executor"):
+        if not registry.is_path(name) and (_conf(kind) / f"{name}.yaml").is_file():
+            print(f"{name} ({kind})\n{(_conf(kind) / f'{name}.yaml').read_text()}", end="")
+            return 0
     kind, cls = _find(name)
     told = describe(cls)
     out = Console(highlight=False, soft_wrap=True, markup=False)

@@ -18,3 +18,8 @@ def near(word: str, words: Iterable[str]) -> str:
     """ "; did you mean 'adam'?" when one of the words is close to this one, else nothing."""
     close = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(repr(w) for w in close)}?" if close else ""
+
+
+def one_line(error: BaseException, most: int = 300) -> str:
+    """The text of an error in one line; its type where it has none."""
+    return " ".join(str(error).split())[:most] or type(error).__name__

@@ -6,7 +6,7 @@ import traceback
 
 import torch
 
-from .errors import UsageError
+from .errors import UsageError, one_line
 from .meter import PeakMemory, step_seconds
 from .rows import failed_tables, run_row, run_tables
 from .runs import Run
@@ -22,11 +22,13 @@ def execute(run: Run) -> Tables:
     except UsageError as error:
         return _failed(run, "error", str(error))
     except (MemoryError, torch.OutOfMemoryError) as error:
-        return _failed(run, "out_of_memory", _line(error))
+        return _failed(run, "out_of_memory", one_line(error))
     except (Exception, SystemExit) as error:  # a class that calls sys.exit ends its run, not the sweep
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = (
-            _line(error) if isinstance(error, (ValueError, TypeError)) else f"{type(error).__name__}: {_line(error)}"
+            one_line(error)
+            if isinstance(error, (ValueError, TypeError))
+            else f"{type(error).__name__}: {one_line(error)}"
         )
         return _failed(run, "error", f"{message} ({where.name}, {where.filename.rsplit('/', 1)[-1]}:{where.lineno})")
 
@@ -66,7 +68,3 @@ def _execute(run: Run) -> Tables:
         "peak_reserved_bytes": memory.reserved,
     }
     return run_tables(run, problem, row, stages)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:500] or type(error).__name__

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,21 +12,15 @@ from typing import Any
 
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, QuotedString, RangeSweep
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from hydra.core.override_parser.types import Glob, Override
 
-from .errors import UsageError, near
+from .errors import UsageError, near, one_line
 from .interfaces import Optimizer, Problem
-from .registry import defaults, is_path, load_object, resolve
+from .options import GROUPS, Options
+from .overrides import alternatives, parse
+from .registry import is_path, resolve
 from .runs import DTYPES, Run
 from .search import METHODS
-
-GROUPS = ("problem", "optimizer", "schedule", "modifier", "executor")
 
 
 @dataclass(frozen=True)
@@ -54,16 +47,16 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
     Raises:
         UsageError: a name, key or value is wrong; one line that names the fix.
     """
-    with _Options(config_dir) as options:
-        typed = {o.key_or_group: o for o in _parse(words)}
+    with Options(config_dir) as options:
+        typed = {o.key_or_group: o for o in parse(words)}
         suite = _suite(typed, options)
-        chosen = {o.key_or_group: o for o in _parse(suite)} | typed
+        chosen = {o.key_or_group: o for o in parse(suite)} | typed
         if "optimizer.class" in typed and "optimizer" not in typed:
-            chosen |= {o.key_or_group: o for o in _parse(["optimizer=from_torch"])}
+            chosen |= {o.key_or_group: o for o in parse(["optimizer=from_torch"])}
         choices = {group: _group_choices(group, chosen.pop(group, None), options) for group in GROUPS}
         nodes, rest = options.load(choices)
-    values = {key: _alternatives(key, override) for key, override in chosen.items()}
-    suite_name = None if "suite" not in typed else str(_alternatives("suite", typed["suite"])[0])
+    values = {key: alternatives(key, override) for key, override in chosen.items()}
+    suite_name = None if "suite" not in typed else str(alternatives("suite", typed["suite"])[0])
     values.pop("suite", None)
     configs = [
         _config(rest, dict(zip(GROUPS, picked, strict=True)), dict(zip(values, set_to, strict=True)))
@@ -83,119 +76,10 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
     return Plan(_told_apart(runs), first["executor"], results, suite_name, list(words), configs)
 
 
-class _Options:
-    """The options of each group: those of conf/ and of the person's own folder."""
-
-    def __init__(self, config_dir: str | None):
-        spec = importlib.util.find_spec("optbench.conf")
-        if spec is None or not spec.submodule_search_locations:
-            raise UsageError("the folder conf/ is missing from this installation of optbench; install it again")
-        self.folders = [Path(next(iter(spec.submodule_search_locations)))]
-        if config_dir is not None:
-            own = Path(config_dir).expanduser().resolve()
-            if not own.is_dir():
-                raise UsageError(f"--config-dir: there is no folder {config_dir}")
-            self.folders.append(own)
-
-    def __enter__(self) -> _Options:
-        GlobalHydra.instance().clear()
-        self._hydra = initialize_config_dir(str(self.folders[0]), version_base="1.3")
-        self._hydra.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._hydra.__exit__(*error)
-
-    def names(self, group: str) -> list[str]:
-        return sorted({p.stem for folder in self.folders for p in (folder / group).glob("*.yaml")})
-
-    def file(self, group: str, name: str) -> Path:
-        """The YAML of an option, the person's own first."""
-        for folder in reversed(self.folders):
-            if (folder / group / f"{name}.yaml").is_file():
-                return folder / group / f"{name}.yaml"
-        raise UsageError(
-            f"no {group} is called {name!r}{near(name, self.names(group))} (there are {', '.join(self.names(group))})"
-        )
-
-    def load(self, choices: Mapping[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-        """Nodes of every choice, and the keys outside the groups; composed side by side to save compositions."""
-        nodes: dict[str, list[Any]] = {group: [] for group in GROUPS}
-        rest: dict[str, Any] = {}
-        for picked in itertools.zip_longest(*(choices[group] for group in GROUPS)):
-            overrides = [
-                f"{group}={_option(group, pick)}"
-                for group, pick in zip(GROUPS, picked, strict=True)
-                if pick is not None
-            ]
-            config = self._compose(overrides)
-            for group, pick in zip(GROUPS, picked, strict=True):
-                if pick is not None:
-                    nodes[group].append(_named(pick, config.get(group)))
-            rest = {key: value for key, value in config.items() if key not in GROUPS}
-        return nodes, rest
-
-    def _compose(self, overrides: list[str]) -> dict[str, Any]:
-        search = [f"hydra.searchpath=[{','.join('file://' + str(f) for f in self.folders[1:])}]"]
-        try:
-            config = compose("config", overrides=overrides + (search if len(self.folders) > 1 else []))
-            plain = OmegaConf.to_container(config, resolve=True)
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-            raise UsageError(f"{' '.join(overrides)}: {_line(error)}") from error
-        return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
-
-
-STAND_IN = {"problem": "rosenbrock", "optimizer": "from_torch"}
-"""What Hydra composes where a class is given by its path; the node is put right afterwards."""
-
-
-def _option(group: str, pick: Any) -> str:
-    if isinstance(pick, list):
-        return f"[{','.join(pick)}]"
-    return STAND_IN[group] if is_path(pick) else pick
-
-
-def _is_torch(path: str) -> bool:
-    found = load_object(path)
-    return isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
-
-
-def _named(pick: Any, node: Any) -> Any:
-    """The node of a choice as plain values, with `name` in it."""
-    if isinstance(pick, list):
-        return [{"name": name, **((node or {}).get(name) or {})} for name in pick]
-    if not is_path(pick):
-        if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
-            raise UsageError(f"{pick}.yaml must hold settings, `name: …` first among them")
-        return dict(node)
-    if _is_torch(pick):
-        return {**dict(node), "class": pick}
-    found = load_object(pick)
-    search = getattr(found, "search", None)
-    if not isinstance(search, Mapping):  # the space of any other class by path, so that it is tuned like its rivals
-        search = {key: spec for key, spec in node.get("search", {}).items() if key in defaults(found)}
-    return {"name": pick, "search": dict(search)}
-
-
-def _parse(words: Sequence[str]) -> list[Override]:
-    parser = OverridesParser.create()
-    parsed = []
-    for word in words:
-        try:
-            override = parser.parse_override(word)
-        except HydraException as error:
-            hint = "" if "=" in word else "; settings read KEY=VALUE, such as problem=rosenbrock"
-            raise UsageError(f"{word!r} cannot be read{hint or ': ' + _line(error)}") from error
-        if override.is_delete():
-            raise UsageError(f"{word!r}: keys cannot be deleted; set a value instead")
-        parsed.append(override)
-    return parsed
-
-
-def _suite(typed: Mapping[str, Override], options: _Options) -> list[str]:
+def _suite(typed: Mapping[str, Override], options: Options) -> list[str]:
     if "suite" not in typed:
         return []
-    names = _alternatives("suite", typed["suite"])
+    names = alternatives("suite", typed["suite"])
     if len(names) != 1:
         raise UsageError("one suite at a time: suite=quick")
     file = options.file("suite", str(names[0]))
@@ -203,38 +87,16 @@ def _suite(typed: Mapping[str, Override], options: _Options) -> list[str]:
         content = yaml.safe_load(file.read_text())
         return [str(word) for word in content["overrides"]]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise UsageError(f"{file} must hold `overrides:` and a list of overrides: {_line(error)}") from error
+        raise UsageError(f"{file} must hold `overrides:` and a list of overrides: {one_line(error)}") from error
 
 
-def _alternatives(key: str, override: Override) -> list[Any]:
-    """The values an override sweeps over; one where it does not sweep."""
-    value = override.value()
-    if isinstance(value, ChoiceSweep):
-        return [_plain(item) for item in value.list]
-    if isinstance(value, RangeSweep):
-        return [_plain(item) for item in value.range()]
-    if override.is_sweep_override():
-        raise UsageError(f"{key}: sweeps are lists (a,b), choice(…), range(…) and, for groups, glob(…)")
-    return [_plain(value)]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, QuotedString):
-        return value.text
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {str(_plain(key)): _plain(item) for key, item in value.items()}
-    return value
-
-
-def _group_choices(group: str, override: Override | None, options: _Options) -> list[Any]:
+def _group_choices(group: str, override: Override | None, options: Options) -> list[Any]:
     if override is None:
         return {"problem": ["rosenbrock"], "optimizer": ["adam"], "schedule": ["constant"], "modifier": [[]]}.get(
             group, ["local"]
         )
     value = override.value()
-    picks = value.filter(options.names(group)) if isinstance(value, Glob) else _alternatives(group, override)
+    picks = value.filter(options.names(group)) if isinstance(value, Glob) else alternatives(group, override)
     if not picks:
         raise UsageError(f"{override.input_line}: nothing matches (there are {', '.join(options.names(group))})")
     if group == "modifier":
@@ -390,7 +252,3 @@ def resolved(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The full configuration of each run as YAML."""
     for config in configs:
         yield yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

@@ -31,6 +31,18 @@ def table(kind: str) -> Mapping[str, type]:
     return getattr(package, kind.upper() + "S")
 
 
+def conf() -> Path:
+    """The folder conf/ of this installation.
+
+    Raises:
+        UsageError: it is missing.
+    """
+    spec = importlib.util.find_spec("optbench.conf")
+    if spec is None or not spec.submodule_search_locations:
+        raise UsageError("the folder conf/ is missing from this installation of optbench; install it again")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
 def is_path(name: str) -> bool:
     """True for `./mine.py:Mine` and `pkg.Class`, False for a name of the tables."""
     return ":" in name or "." in name or "/" in name

@@ -120,11 +120,11 @@ def test_the_resolved_configuration_is_yaml_with_everything_in_it() -> None:
 
 
 def test_planning_composes_each_option_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from optbench import plan as planning
+    from optbench import options
 
     composed: list[Any] = []
-    compose = planning.compose
-    monkeypatch.setattr(planning, "compose", lambda *a, **k: composed.append(a) or compose(*a, **k))
+    compose = options.compose
+    monkeypatch.setattr(options, "compose", lambda *a, **k: composed.append(a) or compose(*a, **k))
     runs = plan(["problem.n=range(2,127)", "optimizer=sgd,momentum,nesterov,adagrad,rmsprop,adam,adamw,lion"]).runs
     assert len(runs) == 1000
     assert len(composed) == 8

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -38,7 +37,7 @@ def listing(kind: str) -> int:
     table.add_column("name", no_wrap=True)
     if plural == "suites":
         table.add_column("what it is")
-        for file in sorted(_conf("suite").glob("*.yaml")):
+        for file in sorted((registry.conf() / "suite").glob("*.yaml")):
             table.add_row(file.stem, file.read_text().splitlines()[0].lstrip("# "))
     else:
         entries = EXECUTORS if plural == "executors" else registry.table(PLURALS[plural])
@@ -58,8 +57,8 @@ def listing(kind: str) -> int:
 def show(name: str) -> int:
     """Formula, settings with ranges, search space and source of one thing; of a suite or an executor, its YAML."""
     for kind in ("suite", "executor"):
-        if not registry.is_path(name) and (_conf(kind) / f"{name}.yaml").is_file():
-            print(f"{name} ({kind})\n{(_conf(kind) / f'{name}.yaml').read_text()}", end="")
+        if not registry.is_path(name) and ((registry.conf() / kind) / f"{name}.yaml").is_file():
+            print(f"{name} ({kind})\n{((registry.conf() / kind) / f'{name}.yaml').read_text()}", end="")
             return 0
     kind, cls = _find(name)
     told = describe(cls)
@@ -85,7 +84,7 @@ def show(name: str) -> int:
             out.print(f"  {key} = {_value(value)}" + (f"    {meaning}" if meaning else ""))
     if issubclass(cls, Problem):
         _about_problem(out, cls)
-    file = _conf(kind) / f"{name}.yaml"
+    file = (registry.conf() / kind) / f"{name}.yaml"
     search = yaml.safe_load(file.read_text()).get("search") if file.is_file() else None
     if search:
         out.print("\nSearch space", style="bold")
@@ -122,15 +121,6 @@ def _find(name: str) -> tuple[str, type]:
     raise UsageError(
         f"nothing is called {name!r}{near(name, everything)} (`optbench list optimizers` and so on show all)"
     )
-
-
-def _conf(kind: str) -> Path:
-    import importlib.util
-
-    spec = importlib.util.find_spec("optbench.conf")
-    if spec is None or not spec.submodule_search_locations:
-        raise UsageError("the folder conf/ is missing from this installation of optbench; install it again")
-    return Path(next(iter(spec.submodule_search_locations))) / kind
 
 
 def _value(value: Any) -> str:

@@ -16,8 +16,9 @@ FIELD = re.compile(r"^:(?:param|type|returns?|rtype|raises)\b", re.MULTILINE)
 def describe(cls: type) -> dict[str, Any]:
     """Parts of a class's docstring: `summary` (first sentence), `formula` (its indented block), `text`, `args`, `source`.
 
-    Parts that the docstring lacks are empty. Of foreign docstrings, written in reStructuredText, only summary and
-    arguments are taken: their mathematics is LaTeX, which nobody reads on a terminal.
+    Parts that the docstring lacks are empty; arguments of the classes it is derived from are told too. Of foreign
+    docstrings, written in reStructuredText, only summary and arguments are taken: their mathematics is LaTeX, which
+    nobody reads on a terminal.
     """
     doc = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
     foreign = any(mark.search(doc) for mark in (DIRECTIVE, ROLE, FIELD))
@@ -27,12 +28,16 @@ def describe(cls: type) -> dict[str, Any]:
     summary, _, rest = body.strip().partition("\n\n")
     blocks = [] if foreign else re.split(r"\n\s*\n", rest)
     formulas = [textwrap.dedent(b) for b in blocks if b.startswith("    ")]
+    inherited: dict[str, str] = {}
+    for base in [] if foreign else reversed(cls.__mro__[1:]):
+        above = inspect.cleandoc(base.__dict__.get("__doc__") or "").partition("\nSource:")[0].partition("\nRaises:")[0]
+        inherited |= _args(above.partition("\nArgs:")[2])
     text = [" ".join(b.split()) for b in blocks if b.strip() and not b.startswith("    ")]
     return {
         "summary": " ".join(summary.split()),
         "formula": "\n".join(formulas).strip("\n"),
         "text": "\n".join(text),
-        "args": _args(args.split("\n\n")[0] if foreign else args),
+        "args": inherited | _args(args.split("\n\n")[0] if foreign else args),
         "source": "" if foreign else " ".join(source.split()),
     }
 

@@ -60,7 +60,8 @@ class Layout:
     Args:
         names: one name a tensor, as in `torch.nn.Module.named_parameters`.
         shapes: its shape without the trials.
-        roles: "point" (a landscape's coordinates), "weight", "bias" or "norm".
+        roles: "point" (a landscape's coordinates), "weight", "bias", "norm" or "buffer" (a moving statistic, which no
+            optimizer moves: what the problem gives as its gradient is the distance from where it is drawn to).
     """
 
     names: tuple[str, ...]
@@ -130,11 +131,13 @@ class Problem(abc.ABC):
     default_dtype: ClassVar[torch.dtype] = torch.float64
     judged_by: ClassVar[str] = "objective"
     """The metric of `evaluate` that chooses between settings of equal steps-to-target; smaller is better."""
-    loss_chunk: ClassVar[int | None] = None
-    """Trials for which loss and gradient are computed together; None: all. A matter of cache size, never of results."""
-
     dtype: torch.dtype | None = None
     device: torch.device | str = "cpu"
+
+    @property
+    def sequential(self) -> bool:
+        """True where a network runs one trial after the other, as nothing carries it over all; reports say so."""
+        return False
 
     @property
     def kind(self) -> dict[str, Any]:
@@ -165,6 +168,11 @@ class Problem(abc.ABC):
         loss.backward(torch.ones_like(loss))
         assert at.grad is not None, f"{type(self).__name__}.loss does not depend on its parameters"
         return loss.detach(), at.grad
+
+    @property
+    def loss_chunk(self) -> int | None:
+        """Trials for which loss and gradient are computed together; None: all. A matter of cache size, never of results."""
+        return None
 
     def scratch_bytes(self) -> int:
         """Roughly the bytes that one trial needs while a step is computed, beside its parameters and state."""
@@ -275,6 +283,34 @@ class Schedule(abc.ABC):
         return state
 
 
+class ProblemModifier(abc.ABC):
+    """Changes what is minimised: another loss, other parameters. Works with every optimizer."""
+
+    place: ClassVar[str] = "problem"
+
+    @abc.abstractmethod
+    def change(self, problem: Problem) -> Problem:
+        """The problem that is run instead of this one.
+
+        Raises:
+            ValueError: it cannot be changed so; one line that says what is needed.
+        """
+
+
+class TrialsModifier(abc.ABC):
+    """Acts on the trials as a whole after each step: early stopping."""
+
+    place: ClassVar[str] = "trials"
+
+    @abc.abstractmethod
+    def init(self, trials: Any, seeds: Sequence[int]) -> Any:
+        """The state before the first step; every tensor in it has trials as dimension 0."""
+
+    @abc.abstractmethod
+    def after(self, trials: Any, state: Any, step: int) -> Any:
+        """Look at the optbench.trials.Trials after this step, change them, and give the state for the next."""
+
+
 class OracleModifier(abc.ABC):
     """Changes what the optimizer is told: penalties on the objective, clipping, noise. Works with every optimizer."""
 
@@ -304,5 +340,5 @@ class UpdateModifier(abc.ABC):
         """The parameters after the step, from those before it and those the optimizer proposes; lr: the rate of this step."""
 
 
-Modifier = OracleModifier | UpdateModifier
+Modifier = ProblemModifier | OracleModifier | UpdateModifier | TrialsModifier
 Settings = Mapping[str, Any]

@@ -8,6 +8,9 @@ import torch
 
 from .interfaces import Batch, Loss, Oracle, Params, Problem, Rows, Stream, select
 
+MOMENTUM = 0.1
+"""Part of the way that a moving statistic goes towards the batch's at each step, as in torch.nn.BatchNorm2d."""
+
 
 class BatchOracle(Oracle):
     """Loss and gradient of a problem on the batch of the current step.
@@ -29,6 +32,10 @@ class BatchOracle(Oracle):
         self.rows: Rows | None = None
         self.common = 0
         self.extra: torch.Tensor | None = None
+        roles = torch.tensor([role == "buffer" for role in self.layout.roles])
+        buffers = roles.repeat_interleave(torch.tensor(self.layout.sizes)).nonzero().squeeze(1)
+        self._buffers = buffers.to(problem.device) if len(buffers) else None
+        self._pull: Params | None = None
         self.move(0)
 
     def move(self, step: int) -> None:
@@ -56,6 +63,10 @@ class BatchOracle(Oracle):
             self._batch, self._drawn = self.stream.at(self.step, self.rows), True
         self.common += 1
         loss, grad = self._chunked(params, self._batch)
+        if self._buffers is not None:
+            if self.first_params is None:
+                self._pull = grad[:, self._buffers]
+            grad[:, self._buffers] = 0
         if self.first_params is None:
             self.first_params, self.first_loss = params, loss
         return loss, grad
@@ -70,7 +81,17 @@ class BatchOracle(Oracle):
             params, rows = params.expand(2, -1), rows.expand(2)
         batch = self.stream.at(self.step, rows if self.rows is None else self.rows[rows])
         loss, grad = self._chunked(params, batch)
+        if self._buffers is not None:
+            grad[:, self._buffers] = 0
         return (loss[:1], grad[:1]) if alone else (loss, grad)
+
+    def with_buffers(self, before: Params, after: Params) -> Params:
+        """The parameters after a step with the moving statistics moved by the batch of its first call, not by the optimizer."""
+        if self._buffers is None or self._pull is None:
+            return after
+        after = after.clone()
+        after[:, self._buffers] = before[:, self._buffers] - MOMENTUM * self._pull
+        return after
 
     def _chunked(self, params: Params, batch: Batch) -> tuple[Loss, Params]:
         size, rows = self.problem.loss_chunk, params.shape[0]

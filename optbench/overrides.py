@@ -11,6 +11,9 @@ from hydra.errors import HydraException
 
 from .errors import UsageError, one_line
 
+SHORT = {"data": "problem.data", "problem.class": "problem.network_class"}
+"""Keys that may be written shorter."""
+
 
 def parse(words: Sequence[str]) -> list[Override]:
     """Overrides from words such as `optimizer=adam,sgd`.
@@ -28,6 +31,7 @@ def parse(words: Sequence[str]) -> list[Override]:
             raise UsageError(f"{word!r} cannot be read{hint or ': ' + one_line(error)}") from error
         if override.is_delete():
             raise UsageError(f"{word!r}: keys cannot be deleted; set a value instead")
+        override.key_or_group = SHORT.get(override.key_or_group, override.key_or_group)
         parsed.append(override)
     return parsed
 

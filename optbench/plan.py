@@ -16,6 +16,7 @@ from hydra.core.override_parser.types import Glob, Override
 
 from .errors import UsageError, near, one_line
 from .interfaces import Optimizer, Problem
+from .memory import parse as parse_size
 from .options import GROUPS, Options
 from .overrides import alternatives, parse
 from .registry import is_path, resolve
@@ -30,6 +31,8 @@ class Plan:
     runs: list[Run]
     executor: dict[str, Any]
     results: Path
+    memory: Any
+    """Bytes for the trials held at once, all workers together, as asked for; None: half of what is free."""
     suite: str | None
     words: list[str]
     configs: list[dict[str, Any]] = field(repr=False)
@@ -64,7 +67,7 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
         for set_to in itertools.product(*values.values())
     ]
     for key, options_of in {**choices, **values}.items():
-        if len(options_of) > 1 and key.partition(".")[0] in ("executor", "results"):
+        if len(options_of) > 1 and key.partition(".")[0] in ("executor", "results", "memory"):
             raise UsageError(f"{key} holds for the whole sweep: give one value, not {len(options_of)}")
     searched = [key for key in values if key.startswith("search.")]
     if searched and all(isinstance(c["tuning"], Mapping) and c["tuning"]["method"] == "none" for c in configs):
@@ -73,7 +76,9 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
     _check(runs)
     first = configs[0]
     results = Path(str(first["results"] or Path("results") / (suite_name or "sweep")))
-    return Plan(_told_apart(runs), first["executor"], results, suite_name, list(words), configs)
+    if first["memory"] is not None:
+        parse_size(first["memory"])
+    return Plan(_told_apart(runs), first["executor"], results, first["memory"], suite_name, list(words), configs)
 
 
 def _suite(typed: Mapping[str, Override], options: Options) -> list[str]:

@@ -56,6 +56,19 @@ def _mix_(z: Tensor) -> Tensor:
     return z
 
 
+def _mixed(z: Tensor) -> Tensor:
+    """The same finaliser without changing anything in place, as torch.func.vmap asks."""
+    for bits, factor in ((30, _MIX1), (27, _MIX2)):
+        z = (z ^ ((z >> bits) & ((1 << (64 - bits)) - 1))) * _signed(factor)
+    return z ^ ((z >> 31) & ((1 << 33) - 1))
+
+
+def hashed(keys: Tensor, step: int, count: int) -> Int64[Tensor, "trials count"]:
+    """What `Randomness.keyed(keys).words(step, count)` gives, under torch.func.vmap too."""
+    counter = torch.arange(1, count + 1, dtype=torch.int64, device=keys.device) * _signed(_GAMMA)
+    return _mixed(_mixed(keys + _signed((step + 1) * _GAMMA))[:, None] + counter[None, :])
+
+
 def derive(seed: int, purpose: str) -> int:
     """A 64-bit key from a seed and the name of what it is for, equal on every machine."""
     word = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
@@ -73,6 +86,13 @@ class Randomness:
 
     def __init__(self, seeds: Sequence[int], purpose: str, device: torch.device | str = "cpu"):
         self.keys = torch.tensor([_signed(derive(int(s), purpose)) for s in seeds], dtype=torch.int64, device=device)
+
+    @classmethod
+    def keyed(cls, keys: Int64[Tensor, "trials"]) -> Randomness:
+        """The random numbers that belong to these 64-bit words, one a trial."""
+        made = cls([], "")
+        made.keys = keys
+        return made
 
     def words(self, step: int, count: int, rows: Rows | None = None) -> Int64[Tensor, "trials count"]:
         """`count` 64-bit words for this step; the first k of them do not depend on `count`."""

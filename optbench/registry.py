@@ -166,7 +166,8 @@ def defaults(cls: type) -> dict[str, Any]:
     """The settings of a class with their default values; required ones are left out."""
     if not is_dataclass(cls):
         return {}
-    return {f.name: f.default for f in fields(cls) if f.init and f.default is not MISSING}
+    given = {f.name: f.default for f in fields(cls) if f.init and f.default is not MISSING}
+    return given | {f.name: f.default_factory() for f in fields(cls) if f.init and f.default_factory is not MISSING}
 
 
 def build(kind: str, name: str, settings: Mapping[str, Any] | None = None) -> Any:

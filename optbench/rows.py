@@ -34,7 +34,8 @@ def run_row(run: Run, problem: Problem | None) -> dict[str, Any]:
         "minimum": math.nan if minimum is None else float(minimum),
         "dtype": str(run.dtype or run.classes[0].default_dtype).removeprefix("torch."),
         "device": run.device,
-        "sequential": bool(getattr(run.optimizer_class, "sequential", True)),
+        "sequential": bool(getattr(run.optimizer_class, "sequential", True))
+        or (problem is not None and problem.sequential),
         "finished": time.time(),
         "host": host_hash(run.device),
     }

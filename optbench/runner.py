@@ -10,13 +10,14 @@ import numpy as np
 import torch
 
 from .interfaces import Modifier, Optimizer, Problem, Schedule, select
+from .memory import trial_bytes
 from .meter import Clocks, state_bytes
 from .oracle import chunks
 from .record import Recorder, Recording
-from .trials import Trials
+from .trials import Trials, changed
 
 BYTES_AT_ONCE = 2**30
-"""What the trials of one tensor may take, roughly, where `trials_at_once` is auto."""
+"""What the trials of one tensor may take, roughly, where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Outcome:
     timed_out: bool
 
 
-def at_once(problem: Problem, trials: int, asked: int | None = None) -> int:
-    """Trials to hold in one tensor: as asked, else as many as fit into the byte budget; a function of sizes alone."""
+def at_once(
+    problem: Problem, optimizer: Optimizer, trials: int, asked: int | None = None, memory: int = BYTES_AT_ONCE
+) -> int:
+    """Trials to hold in one tensor: as asked, else as many as fit into so many bytes by the prediction of `trial_bytes`."""
     if asked is not None:
         return min(asked, trials)
-    parameters = problem.layout.n * problem.kind["dtype"].itemsize
-    each = 8 * parameters + problem.scratch_bytes()
-    return max(1, min(trials, BYTES_AT_ONCE // max(each, 1)))
+    return max(min(trials, 2), min(trials, memory // trial_bytes(problem, optimizer)))
 
 
 def run_trials(
@@ -51,6 +52,7 @@ def run_trials(
     test: bool = False,
     trials_at_once: int | None = None,
     timeout: float | None = None,
+    memory: int = BYTES_AT_ONCE,
 ) -> Outcome:
     """Run trials to the end of their budget and record them.
 
@@ -63,11 +65,12 @@ def run_trials(
         test: read the test split after the last step.
         trials_at_once: None chooses by memory; 1 runs one trial after the other, and their curves have the training clock.
         timeout: seconds after which living trials stop.
+        memory: bytes that the trials held in one tensor may take, where trials_at_once is None.
 
     Raises:
         ValueError: the objective is not finite at the start of any trial.
     """
-    size = at_once(problem, len(seeds), trials_at_once)
+    size = at_once(changed(problem, modifiers), optimizer, len(seeds), trials_at_once, memory)
     parts = [slice(k, k + 1) for k in range(len(seeds))] if size == 1 else chunks(len(seeds), size)
     until = None if timeout is None else time.perf_counter() + timeout
     outcomes = []

@@ -35,6 +35,7 @@ class Run:
         dtype, device: of the parameters; dtype None: the problem's own.
         trials_at_once: None: by memory.
         timeout: seconds for each stage; None: no limit.
+        memory: bytes for the trials held at once; None: a fixed number. Like timeout no part of the run's identity.
         full_names: label classes given by a path with all of it, where another of the same name is in the sweep; no
             part of the run's identity.
     """
@@ -51,6 +52,7 @@ class Run:
     device: str = "cpu"
     trials_at_once: int | None = None
     timeout: float | None = None
+    memory: int | None = None
     full_names: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -71,7 +73,7 @@ class Run:
         config["search"] = self.spaces
         config["steps"] = self.budget
         config["tuning"] = self.tuning if self.spaces else {"method": "none"}
-        del config["timeout"], config["full_names"]
+        del config["timeout"], config["memory"], config["full_names"]
         config["trials_at_once"] = 1 if self.trials_at_once == 1 else None
         return config
 
@@ -81,9 +83,10 @@ class Run:
 
     @cached_property
     def run_id(self) -> str:
-        builder = self.optimizer.get("params")
         sources = [fingerprint(c) for c in self.classes]
-        sources += [fingerprint(load_object(builder))] if isinstance(builder, str) else []
+        paths = (self.optimizer.get("params"), self.problem.get("network_class"), self.problem.get("data"))
+        named = [load_object(path) for path in paths if isinstance(path, str) and is_path(path)]
+        sources += [fingerprint(found) for found in named if callable(found)]
         return _hash([self.config, self.classes[0].version, sources])
 
     @cached_property
@@ -125,9 +128,13 @@ class Run:
         named = self.optimizer.get("class", self.optimizer["name"])
         usual = str(self.classes[0].default_dtype).removeprefix("torch.")
         extra = {} if self.dtype in (None, usual) else {"dtype": self.dtype}
+        network = self.problem.get("network_class")  # a module of one's own is called by its own name
         return {
             "problem": _label(
-                self._short(self.problem["name"]), settings_of(self.problem) | extra, defaults(self.classes[0])
+                self._short(network or self.problem["name"]),
+                settings_of(self.problem) | extra,
+                defaults(self.classes[0]),
+                {"network_class"},
             ),
             "optimizer": _label(self._short(named), settings_of(self.optimizer), self.known_defaults, set(self.spaces)),
             "schedule": _label(self.schedule["name"], settings_of(self.schedule), defaults(self.classes[2])),

@@ -11,7 +11,7 @@ import torch
 
 from .interfaces import Modifier, Problem, Schedule
 from .record import Recording
-from .runner import Outcome, run_trials
+from .runner import BYTES_AT_ONCE, Outcome, run_trials
 from .runs import Run
 from .search import draw
 from .statistics.tuning import best_setting
@@ -138,6 +138,7 @@ def _pass(run: Run, parts: Parts, settings: Sequence[Setting], seeds: list[int],
                 test=curves,
                 trials_at_once=at_once,
                 timeout=run.timeout,
+                memory=run.memory or BYTES_AT_ONCE,
             )
         except (MemoryError, torch.OutOfMemoryError):
             at_once = (at_once or len(chosen)) // 2

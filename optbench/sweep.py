@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from .errors import UsageError, near
 from .execute import execute
 from .executors import EXECUTORS
+from .memory import budget
 from .plan import Plan
 from .provenance import provenance
 from .rows import failed_tables
@@ -68,7 +69,8 @@ def sweep(plan: Plan, progress: Progress) -> Done:
             },
         )
         finished = store.finished()
-        left = [run for run in runs if run.run_id not in finished]
+        memory = budget(plan.memory, runs[0].device, workers)
+        left = [replace(run, memory=memory) for run in runs if run.run_id not in finished]
         progress.begin(len(left), sum(run.trial_count for run in left), len(runs) - len(left))
         failures: list[Run] = []
 

@@ -14,8 +14,10 @@ from .interfaces import (
     OracleModifier,
     Params,
     Problem,
+    ProblemModifier,
     Rows,
     Schedule,
+    TrialsModifier,
     UpdateModifier,
     select,
 )
@@ -40,6 +42,8 @@ class Trials:
         seeds: Sequence[int],
         steps: int,
     ):
+        self._told = problem  # what the objective of a fixed stream is read from, where nothing changes the problem
+        problem = changed(problem, modifiers)
         self.problem, self.optimizer, self.schedule, self.steps = problem, optimizer, schedule, steps
         self.params, layout = problem.start(seeds), problem.layout
         if self.params.shape != (len(seeds), layout.n):
@@ -55,6 +59,8 @@ class Trials:
         self.update_states: list[Any] = [m.init(self.params, layout, seeds) for m in self.on_update]
         self.schedule_state = schedule.init(len(seeds))
         self.state = optimizer.init(self.params, layout)
+        self.on_trials = [m for m in modifiers if isinstance(m, TrialsModifier)]
+        self.trials_states: list[Any] = [m.init(self, seeds) for m in self.on_trials]
 
     def step(self, step: int) -> Loss:
         """Make one step; the loss where the optimizer first asked."""
@@ -70,11 +76,13 @@ class Trials:
                 after, self.update_states[i] = modifier.apply(params, after, lr, self.update_states[i])
         if step == 0:
             self._check(params, after)
-        self.params = after
+        self.params = self.oracle.with_buffers(params, after)
         loss = self.oracle.first_loss
         if loss is None:
             raise TypeError(f"{type(self.optimizer).__name__}.step never asked the oracle for all trials")
         self.schedule_state = self.schedule.observe(self.schedule_state, loss)
+        for i, modifier in enumerate(self.on_trials):
+            self.trials_states[i] = modifier.after(self, self.trials_states[i], step)
         return loss
 
     def _check(self, before: Params, after: Params) -> None:
@@ -87,7 +95,8 @@ class Trials:
 
     def objective_seen(self, params: torch.Tensor) -> Loss | None:
         """The objective at `params` if this step's first call gave it for nothing, else None."""
-        return self.oracle.first_loss if self.oracle.fixed and self.oracle.first_params is params else None
+        known = self.oracle.fixed and self.oracle.first_params is params and self.problem is self._told
+        return self.oracle.first_loss if known else None
 
     def keep(self, rows: Rows) -> None:
         """Go on with only these of the present trials."""
@@ -97,4 +106,13 @@ class Trials:
         self.schedule, self.schedule_state = select((self.schedule, self.schedule_state), rows)
         self.on_oracle, self.oracle_states = select((self.on_oracle, self.oracle_states), rows)
         self.on_update, self.update_states = select((self.on_update, self.update_states), rows)
+        self.trials_states = select(self.trials_states, rows)
         self.oracle.keep(rows)
+
+
+def changed(problem: Problem, modifiers: Sequence[Modifier]) -> Problem:
+    """The problem that is run: changed by the modifiers that change problems, in the order given."""
+    for modifier in modifiers:
+        if isinstance(modifier, ProblemModifier):
+            problem = modifier.change(problem)
+    return problem

@@ -7,6 +7,7 @@ from .cliff import Cliff
 from .cnn import CNN
 from .logistic_regression import LogisticRegression
 from .mlp import MLP
+from .module import Module
 from .quadratic import Quadratic
 from .rastrigin import Rastrigin
 from .rosenbrock import Rosenbrock
@@ -18,6 +19,7 @@ PROBLEMS: dict[str, type[Problem]] = {
     "cnn": CNN,
     "logistic_regression": LogisticRegression,
     "mlp": MLP,
+    "module": Module,
     "quadratic": Quadratic,
     "rastrigin": Rastrigin,
     "rosenbrock": Rosenbrock,

@@ -1,7 +1,8 @@
-"""MLP: a fully connected network on the digits."""
+"""MLP: a fully connected network."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,17 +10,21 @@ from typing import ClassVar
 
 from torch import nn
 
-from .classifier import Classifier
+from optbench.checks import setting
+from optbench.nn.architecture import Architecture, widths
+from optbench.nn.blocks import Residual
 
 
 @dataclass(frozen=True, kw_only=True)
-class MLP(Classifier):
-    """A fully connected network with ReLU tells 8 × 8 images of digits apart.
+class MLP(Architecture):
+    """A fully connected network, on the 8 × 8 images of digits unless other data are named.
 
-        z = Wₖ relu(… relu(W₁ x + b₁) …) + bₖ,   f = mean over samples of −log softmax(z)[label]
+        h₀ = x,   hᵢ = φ(norm(Wᵢ hᵢ₋₁ + bᵢ)),   z = Wₖ hₖ₋₁ + bₖ
+        f = mean over samples of −log softmax(z)[label], for values of (z − y)²
 
-    Data: digits, 1,797 images, standardised on the training part (all pixels together); 1,078 to train, 360 to
-    validate, 359 to test. 4,810 parameters as set (64-64-10).
+    with φ relu as set; with `skip` the hidden layers add to what they get: hᵢ = hᵢ₋₁ + φ(…), through a matrix where
+    the widths differ. Tokens are embedded first. Data: digits, 1,797 images, standardised on the training part (all
+    pixels together); 1,078 to train, 360 to validate, 359 to test. 4,810 parameters as set (64-64-10).
 
     Domain: ℝⁿ. Start: torch's default, weights and biases U(±1/√m) with m inputs of a unit, by seed. Minimum: unknown;
     0 is a lower bound, approached when every training sample is classified with growing certainty. Targets: τ ln 10 for
@@ -27,7 +32,9 @@ class MLP(Classifier):
 
     Args:
         hidden: width of each hidden layer.
-        batch_size: samples in a minibatch.
+        skip: connections around the hidden layers.
+        data: name of a data set, or where a function that gives one is.
+        batch_size: samples in a minibatch; null for all of them.
         split: number of the random split into training, validation and test.
 
     Raises:
@@ -37,20 +44,26 @@ class MLP(Classifier):
     533–536. Data: Alpaydin & Kaynak, UCI Machine Learning Repository, 1998, https://doi.org/10.24432/C50P49.
     """
 
-    data: ClassVar[str] = "digits"
     budget: ClassVar[int] = 500
-    loss_chunk: ClassVar[int | None] = 32
 
     hidden: Sequence[int] = (64,)
+    skip: bool = setting(False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        widths = self.hidden if isinstance(self.hidden, (tuple, list)) else [None]
-        if any(isinstance(width, bool) or not isinstance(width, int) or width < 1 for width in widths):
-            raise ValueError(f"MLP: hidden must hold whole numbers of at least 1, got {self.hidden!r}")
+        widths("MLP", "hidden", self.hidden)
 
     def module(self) -> nn.Module:
-        layers: list[nn.Module] = [nn.Flatten()]
-        for inputs, outputs in pairwise((64, *self.hidden, 10)):
-            layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-        return nn.Sequential(*layers[:-1])
+        inputs, embedding = math.prod(self.shape), []
+        if self.dataset.tokens:
+            width = self.hidden[0] if self.hidden else 16
+            inputs, embedding = inputs * width, [nn.Embedding(self.dataset.tokens, width)]
+        layers: list[nn.Module] = [*embedding, nn.Flatten(), *self.first()]
+        for before, after in pairwise((inputs, *self.hidden)):
+            body: list[nn.Module] = [nn.Linear(before, after), *self.normalise(after), *self.activate()]
+            if self.skip:
+                body = [
+                    Residual(nn.Sequential(*body), None if before == after else nn.Linear(before, after, bias=False))
+                ]
+            layers += body
+        return nn.Sequential(*layers, nn.Linear((inputs, *self.hidden)[-1], self.outputs))

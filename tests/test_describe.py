@@ -46,8 +46,9 @@ def test_a_docstring_comes_apart_into_its_parts() -> None:
     }
 
 
-def test_parts_that_are_missing_are_empty_and_none_is_inherited() -> None:
-    assert describe(Undocumented) == {"summary": "", "formula": "", "text": "", "args": {}, "source": ""}
+def test_parts_that_are_missing_are_empty_and_settings_alone_are_inherited() -> None:
+    args = describe(Plain)["args"]
+    assert describe(Undocumented) == {"summary": "", "formula": "", "text": "", "args": args, "source": ""}
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)

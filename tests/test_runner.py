@@ -18,7 +18,7 @@ from optbench.optimizers import OPTIMIZERS
 from optbench.optimizers.from_torch import FromTorch
 from optbench.randomness import Randomness
 from optbench.record import Recording
-from optbench.runner import BYTES_AT_ONCE, Outcome, at_once, run_trials
+from optbench.runner import Outcome, at_once, run_trials
 from optbench.schedules import SCHEDULES
 
 CONSTANT = SCHEDULES["constant"]()
@@ -202,12 +202,14 @@ def test_the_schedule_multiplies_the_rate_step_by_step() -> None:
 
 
 def test_trials_at_once_follow_from_sizes_and_what_was_asked() -> None:
-    small, large = Rosenbrock(), Rosenbrock(n=2_000_000)
-    assert at_once(small, 1000) == 1000
-    assert 1 <= at_once(large, 1000) < 10
-    assert at_once(large, 1000) * 8 * 8 * 2_000_000 <= BYTES_AT_ONCE
-    assert at_once(small, 10, 4) == 4
-    assert at_once(small, 3, 4) == 3
+    small, large, adam = Rosenbrock(), Rosenbrock(n=2_000_000), OPTIMIZERS["adam"]()
+    assert at_once(small, adam, 1000) == 1000
+    assert 2 <= at_once(large, adam, 1000) < 10
+    assert at_once(large, adam, 1000, memory=2**33) * 8 * 10 * 2_000_000 <= 2**33
+    assert at_once(large, adam, 1000, memory=2**33) > at_once(large, OPTIMIZERS["lbfgs"](), 1000, memory=2**33)
+    assert at_once(large, adam, 1000, memory=1) == 2  # one row alone has other bits
+    assert at_once(small, adam, 10, 4) == 4
+    assert at_once(small, adam, 3, 4) == 3
 
 
 def test_curves_are_left_out_where_not_wanted() -> None:

@@ -1,5 +1,6 @@
-"""Networks over all trials at once: any torch.nn.Module, its parameters one row a trial."""
+"""Networks over trials, and what the problems that learn have in common."""
 
+from .learning import Learning
 from .network import Network
 
-__all__ = ["Network"]
+__all__ = ["Learning", "Network"]

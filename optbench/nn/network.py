@@ -2,65 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..errors import one_line
 from ..interfaces import Layout, Params
-from ..randomness import Randomness
-from .initialisers import INITIALISERS, NORMS
-from .layers import BATCHED, alone, under_vmap
+from ..randomness import Randomness, derive
+from .blocks import Composite
+from .foreign import Foreign
+from .forward import Pass
+from .initialisers import NORMS, initialise, known
+from .layers import LAYERS
+
+Run = Callable[[Mapping[str, Tensor], tuple[Any, ...], Pass], Any]
+"""(all parameters by name, inputs, pass) → output"""
+MOVING = {"running_mean": 0.0, "running_var": 1.0}
+"""Moving statistics of batch normalisation and where they start."""
 
 
 class Network:
     """A module as a pure function of rows of parameters.
 
-    The layers of a torch.nn.Sequential run one after the other, each in its batched form (optbench.nn.layers) where
-    there is one; all else runs under torch.func.vmap, or for one trial alone as it is.
+    Layers that optbench knows (optbench.nn.layers) and modules made of them (torch.nn.Sequential, optbench.nn.blocks) run
+    in batched form; all else under torch.func.vmap, or one trial after the other where vmap cannot carry it; one trial
+    alone runs its layers as they are.
 
     Args:
-        template: the module; its own parameters are never read or changed.
+        template: the module, or a function that makes it; its own parameters are never changed, and never read unless
+            no rule is known to draw them anew.
+        scheme: how weights start, a key of optbench.nn.initialisers.SCHEMES.
+        moving: batch normalisation keeps moving statistics, as columns of the row with the role "buffer".
+        example: inputs `[batch, …]`; the module is tried on them at once, so that what does not fit is told here.
 
     Raises:
-        ValueError: a layer has parameters and no known initialiser, or buffers, which trials cannot have of their own.
+        ValueError: a layer does not fit its inputs, draws random numbers of its own, or changes a buffer.
     """
 
-    def __init__(self, template: nn.Module):
-        self.template = template
-        buffers = [name for name, _ in template.named_buffers()]
-        if buffers:
-            raise ValueError(
-                f"Network: the buffer {buffers[0]!r} would be shared by all trials; use layers without one"
-            )
+    def __init__(
+        self,
+        template: nn.Module | Callable[[], nn.Module],
+        *,
+        scheme: str = "torch",
+        moving: bool = False,
+        example: Tensor | None = None,
+    ):
+        self._make = None if isinstance(template, nn.Module) else template
+        self.template = template if isinstance(template, nn.Module) else _seeded(template, 0)
+        self.scheme = scheme
+        self.moving = tuple(MOVING) if moving else ()
         self._owners: dict[str, tuple[nn.Module, str]] = {}
-        for name, _ in template.named_parameters():
-            path, _, own = name.rpartition(".")
-            owner = template.get_submodule(path)
-            if type(owner) not in INITIALISERS:
-                known = ", ".join(kind.__name__ for kind in INITIALISERS)
-                raise ValueError(f"Network: no initialiser for {type(owner).__name__} ({name}); known are {known}")
-            self._owners[name] = owner, own
+        for path, layer in self.template.named_modules():
+            dot = f"{path}." if path else ""
+            for own, value in layer.named_parameters(recurse=False):
+                if value.requires_grad and not any(
+                    value is p for o, n in self._owners.values() for p in [getattr(o, n)]
+                ):
+                    self._owners[dot + own] = layer, own
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                for own in self.moving:
+                    self._owners[dot + own] = layer, own
+        self._foreign: list[Foreign] = []
+        self._batched = self._compiled(self.template, "", alone=False)
+        self._alone = self._compiled(self.template, "", alone=True)
+        if example is not None:
+            self._try(example)
+
+    @property
+    def looped(self) -> list[str]:
+        """The modules that run one trial after the other, as vmap cannot carry them; known once the network has run."""
+        return [part.name for part in self._foreign if part.looped]
 
     @cached_property
     def layout(self) -> Layout:
         """The module's parameters in its own order."""
-        named = dict(self.template.named_parameters())
-        roles = ["norm" if isinstance(owner, NORMS) else own for owner, own in self._owners.values()]
-        return Layout(tuple(named), tuple(tuple(p.shape) for p in named.values()), tuple(roles))
+        roles = [
+            "buffer" if own in MOVING else "norm" if isinstance(owner, NORMS) else "bias" if "bias" in own else "weight"
+            for owner, own in self._owners.values()
+        ]
+        shapes = [_shape(owner, own) for owner, own in self._owners.values()]
+        return Layout(tuple(self._owners), tuple(shapes), tuple(roles))
 
     @cached_property
-    def _layers(self) -> list[tuple[nn.Module, dict[str, str]]]:
-        """The layers of a torch.nn.Sequential, any other module as one; each with its parameters, own → whole name."""
-        if type(self.template) is nn.Sequential:
-            layers = [(f"{path}.", layer) for path, layer in self.template.named_children()]
-        else:
-            layers = [("", self.template)]
-        return [(layer, {own: prefix + own for own, _ in layer.named_parameters()}) for prefix, layer in layers]
+    def draws(self) -> bool:
+        """Some layer draws random numbers in training, so that a pass needs keys."""
+        from .layers import Sample
+
+        return any(
+            isinstance(m, Sample) or (isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0)
+            for m in self.template.modules()
+        )
+
+    @cached_property
+    def normalises_batches(self) -> bool:
+        """Some layer uses statistics of the batch, so that an evaluation needs reference samples or moving statistics."""
+        return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.template.modules())
 
     def start(self, seeds: Sequence[int], purpose: str, dtype: torch.dtype, device: torch.device) -> Params:
-        """torch's default initialisation; row k depends on seeds[k] alone.
+        """The initialisation of each trial; row k depends on seeds[k] alone.
 
         Args:
             seeds: one integer a trial.
@@ -68,25 +110,111 @@ class Network:
             dtype: of the parameters; the random numbers are drawn in float64 whatever it is.
             device: where the rows are made.
         """
-        uniform = Randomness(seeds, purpose, device).uniform(0, self.layout.n)
-        values = [
-            INITIALISERS[type(owner)](owner, own, u).flatten(1)
-            for (owner, own), u in zip(self._owners.values(), self.layout.split(uniform).values(), strict=True)
-        ]
+        uniform = self.layout.split(Randomness(seeds, purpose, device).uniform(0, self.layout.n))
+        unknown = [n for n, (owner, own) in self._owners.items() if own not in MOVING and not known(owner)]
+        made = (
+            {seed: _seeded(self._make, derive(seed, purpose)) for seed in set(seeds)} if unknown and self._make else {}
+        )
+        values = []
+        for (name, (owner, own)), u in zip(self._owners.items(), uniform.values(), strict=True):
+            if own in MOVING:
+                value = torch.full_like(u, MOVING[own])
+            elif name not in unknown:
+                value = initialise(owner, own, u, self.scheme)
+            else:
+                templates = [made.get(seed, self.template) for seed in seeds]
+                value = torch.stack([t.get_parameter(name).detach().to(u) for t in templates])
+            values.append(value.flatten(1))
         return torch.cat(values, dim=1).to(dtype)
 
-    def __call__(self, params: Params, x: Tensor) -> Tensor:
+    def __call__(self, params: Params, x: Tensor, run: Pass | None = None) -> Any:
         """Outputs `[trials, batch, …]` for inputs `[trials, batch, …]`."""
-        values = self.layout.split(params)
+        values, run = self.layout.split(params), run or Pass()
         if params.shape[0] == 1:
-            return self.alone({name: value[0] for name, value in values.items()}, x[0])[None]
-        for layer, names in self._layers:
-            own = {name: values[whole] for name, whole in names.items()}
-            x = BATCHED.get(type(layer), under_vmap)(layer, own, x)
-        return x
+            return lead(self.alone({name: value[0] for name, value in values.items()}, x[0], run))
+        return self._batched(values, (x,), run)
 
-    def alone(self, values: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    def alone(self, values: Mapping[str, Tensor], x: Tensor, run: Pass | None = None) -> Any:
         """Outputs `[batch, …]` of one trial for inputs `[batch, …]`; values: its parameters by name, each in its own shape."""
-        for layer, names in self._layers:
-            x = alone(layer, {name: values[whole] for name, whole in names.items()}, x)
-        return x
+        return self._alone(values, (x,), run or Pass())
+
+    def _compiled(self, module: nn.Module, path: str, *, alone: bool) -> Run:
+        dot = f"{path}." if path else ""
+        if type(module) is nn.Sequential:
+            return _in_sequence([self._compiled(m, dot + name, alone=alone) for name, m in module.named_children()])
+        if isinstance(module, Composite):
+            parts = {name: self._compiled(m, dot + name, alone=alone) for name, m in module.named_children()}
+            return _composed(module, parts)
+        names = {own: whole for whole, (owner, own) in self._owners.items() if owner is module}
+        if type(module) in LAYERS:
+            layer = LAYERS[type(module)]
+            return _leaf(layer.alone if alone else layer.batched, module, path, names)
+        found = next((part for part in self._foreign if part.name == path), None)
+        if found is None:
+            below = {whole.removeprefix(dot): whole for whole in self._owners if whole.startswith(dot)}
+            found = Foreign(module, path, below, self.moving)
+            self._foreign.append(found)
+        return found.alone if alone else found.batched
+
+    def _try(self, example: Tensor) -> None:
+        """Run it once on two trials, and tell which layer fails."""
+        dtype = example.dtype if example.is_floating_point() else torch.float32
+        params = self.start([0, 1], "trial run", dtype, example.device)
+        keys = Randomness([0, 1], "trial run", example.device).words(0, 1)[:, 0] if self.draws else None
+        run = Pass(keys=None if keys is None else keys[:1])
+        name = type(self.template).__name__
+        try:
+            self.alone({n: v[0] for n, v in self.layout.split(params).items()}, example, run)
+        except (RuntimeError, IndexError, TypeError) as error:
+            layer = self.template.get_submodule(run.at)
+            where = f"layer {run.at!r}, {layer}," if run.at else str(type(layer).__name__)
+            raise ValueError(
+                f"{name}: {where} does not fit inputs of shape {list(example.shape[1:])}: {one_line(error)}"
+            ) from error
+        self(params, example.expand(2, *example.shape), Pass(keys=keys))
+
+
+def _shape(owner: nn.Module, own: str) -> tuple[int, ...]:
+    if isinstance(owner, nn.modules.batchnorm._BatchNorm) and own in MOVING:
+        return (owner.num_features,)
+    return tuple(owner.get_parameter(own).shape)
+
+
+def lead(out: Any) -> Any:
+    """Outputs of one trial with the dimension of trials in front."""
+    return out[None] if isinstance(out, Tensor) else tuple(lead(item) for item in out)
+
+
+def _seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """A module made with torch's generator at a seed, and the generator as it was afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed & ((1 << 63) - 1))
+        return make()
+
+
+def _in_sequence(parts: list[Run]) -> Run:
+    def run_all(values: Mapping[str, Tensor], inputs: tuple[Any, ...], run: Pass) -> Any:
+        (out,) = inputs
+        for part in parts:
+            out = part(values, (out,), run)
+        return out
+
+    return run_all
+
+
+def _composed(module: Composite, parts: Mapping[str, Run]) -> Run:
+    def combine(values: Mapping[str, Tensor], inputs: tuple[Any, ...], run: Pass) -> Any:
+        return module.combine(lambda name, *given: parts[name](values, given, run), *inputs)
+
+    return combine
+
+
+def _leaf(layer: Callable[..., Any], module: nn.Module, path: str, names: Mapping[str, str]) -> Run:
+    def call(values: Mapping[str, Tensor], inputs: tuple[Any, ...], run: Pass) -> Any:
+        run.at = path
+        out = layer(module, {own: values[whole] for own, whole in names.items()}, *inputs, run)
+        if run.watch is not None:
+            run.watch(path, module, out)
+        return out
+
+    return call

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
-from typing import Any
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, get_args
 
 import torch
 import yaml
@@ -14,7 +14,7 @@ from .. import registry
 from ..describe import describe
 from ..errors import UsageError, near
 from ..executors import EXECUTORS
-from ..interfaces import Optimizer, OracleModifier, Problem, Schedule, UpdateModifier
+from ..interfaces import Modifier, Optimizer, Problem, Schedule
 from ..optimizers.from_torch import FromTorch
 from ..optimizers.from_torch import defaults as torch_defaults
 
@@ -22,7 +22,7 @@ BASES: dict[str, tuple[type, ...]] = {
     "problem": (Problem,),
     "optimizer": (Optimizer, torch.optim.Optimizer),
     "schedule": (Schedule,),
-    "modifier": (OracleModifier, UpdateModifier),
+    "modifier": get_args(Modifier),
 }
 PLURALS = {"problems": "problem", "optimizers": "optimizer", "schedules": "schedule", "modifiers": "modifier"}
 
@@ -76,7 +76,8 @@ def show(name: str) -> int:
                 legal = f.metadata.get("range")
                 inside = f" in {legal}" if legal is not None else ""
                 meaning = told["args"].get(f.name, "")
-                out.print(f"  {f.name} = {_value(f.default)}{inside}" + (f"    {meaning}" if meaning else ""))
+                default = f.default if f.default_factory is MISSING else f.default_factory()
+                out.print(f"  {f.name} = {_value(default)}{inside}" + (f"    {meaning}" if meaning else ""))
     elif issubclass(cls, torch.optim.Optimizer):
         out.print("\nSettings", style="bold")
         for key, value in torch_defaults(cls).items():
@@ -98,9 +99,14 @@ def show(name: str) -> int:
 
 
 def _about_problem(out: Console, cls: type[Problem]) -> None:
-    problem = cls()
-    minimum = problem.minimum()
     out.print("\nWith these settings", style="bold")
+    try:
+        problem = cls()
+        problem.layout  # noqa: B018 (building the network may need data that are not here)
+    except UsageError as error:
+        out.print(f"  {error}")
+        return
+    minimum = problem.minimum()
     out.print(f"  parameters: {problem.layout.n}")
     out.print(f"  minimum: {'unknown' if minimum is None else f'{minimum:.12g}'}")
     out.print(f"  targets: {', '.join(f'{t:.6g}' for t in problem.targets())}; solved at {problem.target():.6g}")

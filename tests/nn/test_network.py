@@ -2,18 +2,18 @@ import math
 
 import pytest
 import torch
-from scipy.stats import kstest
 from torch import nn
 
 from optbench.nn import Network
-from optbench.nn.initialisers import INITIALISERS
-from optbench.nn.layers import BATCHED, cross_entropy, under_vmap
+from optbench.nn.blocks import Heads, Recurrent, Residual, SelfAttention, TransformerBlock
+from optbench.nn.forward import Pass
+from optbench.nn.layers import LAYERS, Position, cross_entropy
 
 CPU = torch.device("cpu")
 
 
 class Skip(nn.Module):
-    """Not a torch.nn.Sequential, so it goes through vmap."""
+    """Not a torch.nn.Sequential and none of optbench's blocks, so it goes through vmap."""
 
     def __init__(self):
         super().__init__()
@@ -22,6 +22,44 @@ class Skip(nn.Module):
 
     def forward(self, x):
         return self.second(self.norm(x + torch.tanh(self.first(x))))
+
+
+class Memory(nn.Module):
+    """torch's LSTM, which vmap does not carry."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.out = nn.LSTM(3, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.out(self.lstm(x)[0][:, -1])
+
+
+class Branching(nn.Module):
+    """Control flow that depends on the data, which vmap does not carry."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(6, 2), nn.Linear(6, 2)
+
+    def forward(self, x):
+        return self.one(x) if x.sum() > 0 else self.two(x)
+
+
+class Normed(nn.Module):
+    """Batch normalisation and dropout inside a module that optbench does not know."""
+
+    def __init__(self, drop: float = 0.0):
+        super().__init__()
+        self.first, self.norm, self.drop = nn.Linear(6, 5), nn.BatchNorm1d(5), nn.Dropout(drop)
+        self.second = nn.Linear(5, 2)
+
+    def forward(self, x):
+        return self.second(self.drop(torch.relu(self.norm(self.first(x)))))
+
+
+def feed(width):
+    return nn.Sequential(nn.Linear(width, 8), nn.GELU(), nn.Linear(8, width))
 
 
 MODULES = {
@@ -34,6 +72,30 @@ MODULES = {
     "mixed": (nn.Sequential(nn.Linear(6, 8), nn.GroupNorm(2, 8), nn.LeakyReLU(), nn.Linear(8, 1)), (6,)),
     "nested": (nn.Sequential(nn.Sequential(nn.Linear(6, 4), nn.ReLU()), nn.Linear(4, 2)), (6,)),
     "skip": (Skip(), (6,)),
+    "batch norm": (nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)), (6,)),
+    "batch norm of images": (nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.SiLU(), nn.Flatten()), (2, 4, 4)),
+    "batch norm inside": (Normed(), (6,)),
+    "layer norm": (nn.Sequential(nn.Linear(6, 5), nn.LayerNorm(5), nn.LeakyReLU(), nn.Linear(5, 2)), (4, 6)),
+    "layer norm of images": (nn.Sequential(nn.LayerNorm([2, 4, 4], bias=False), nn.Flatten()), (2, 4, 4)),
+    "group norm of images": (nn.Sequential(nn.Conv2d(2, 4, 3), nn.GroupNorm(2, 4), nn.ELU(), nn.Flatten()), (2, 4, 4)),
+    "norms without parameters": (
+        nn.Sequential(nn.Linear(6, 4), nn.LayerNorm(4, elementwise_affine=False), nn.BatchNorm1d(4, affine=False)),
+        (6,),
+    ),
+    "residual": (nn.Sequential(Residual(nn.Sequential(nn.Linear(6, 6), nn.Tanh())), nn.Linear(6, 2)), (6,)),
+    "projected residual": (Residual(nn.Linear(6, 4), nn.Linear(6, 4, bias=False)), (6,)),
+    "attention": (SelfAttention(6, 2, causal=True), (4, 6)),
+    "pre-LN transformer": (
+        nn.Sequential(Position(5, 6), TransformerBlock(6, 3, feed(6), pre=True, causal=False)),
+        (4, 6),
+    ),
+    "post-LN transformer": (TransformerBlock(6, 2, feed(6), pre=False, causal=True), (4, 6)),
+    "recurrent": (Recurrent(3, 5, lstm=False), (4, 3)),
+    "LSTM": (Recurrent(3, 5, lstm=True), (4, 3)),
+    "torch's LSTM": (Memory(), (4, 3)),
+    "branching": (Branching(), (6,)),
+    "pooled": (nn.Sequential(nn.Conv2d(2, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Upsample(scale_factor=2)), (2, 4, 4)),
+    "padded": (nn.Sequential(nn.Conv2d(2, 3, 3, padding="same", padding_mode="circular")), (2, 4, 4)),
     "bare layer": (nn.Linear(6, 3), (6,)),
 }
 every_module = pytest.mark.parametrize("name", MODULES)
@@ -56,10 +118,10 @@ def test_outputs_and_gradients_equal_those_of_the_module_trial_by_trial(name, tr
     for k in range(trials):
         module = loaded(template, params[k].detach())
         alone = module(x[k])
-        torch.testing.assert_close(out[k], alone, rtol=1e-12, atol=1e-13)
-        slopes = torch.autograd.grad((alone**2).sum(), list(module.parameters()))
+        torch.testing.assert_close(out[k], alone, rtol=1e-11, atol=1e-12)
+        slopes = torch.autograd.grad((alone**2).sum(), list(module.parameters()), materialize_grads=True)
         expected = torch.cat([slope.flatten() for slope in slopes])
-        torch.testing.assert_close(grad[k], expected, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(grad[k], expected, rtol=1e-9, atol=1e-11)
 
 
 @every_module
@@ -89,42 +151,11 @@ def test_a_forward_pass_never_touches_the_template():
     assert all(torch.equal(p, b) and p.grad is None for p, b in zip(template.parameters(), before, strict=True))
 
 
-@pytest.mark.parametrize("layer", [nn.Linear(9, 40), nn.Conv2d(3, 20, 3), nn.Conv1d(3, 20, 3), nn.Embedding(30, 9)])
-def test_initial_values_have_the_distribution_that_torch_gives_them(layer):
-    network = Network(layer)
-    ours = network.layout.split(network.start(range(60), "test", torch.float64, CPU))
-    theirs = {name: [] for name in ours}
-    for seed in range(60):
-        torch.manual_seed(seed)
-        layer.reset_parameters()
-        for name, parameter in layer.named_parameters():
-            theirs[name].append(parameter.detach().double().flatten().clone())
-    for name, values in ours.items():
-        assert kstest(values.flatten().numpy(), torch.cat(theirs[name]).numpy()).pvalue > 1e-4, name
-        if not isinstance(layer, nn.Embedding):
-            bound = 1 / math.sqrt(math.prod(layer.weight.shape[1:]))
-            assert 0.98 * bound < values.abs().max() <= bound
-
-
-@pytest.mark.parametrize("layer", [nn.LayerNorm(4), nn.GroupNorm(2, 4)])
-def test_normalisation_starts_as_torch_starts_it(layer):
-    row = Network(layer).start([0, 1], "test", torch.float32, CPU)
-    expected = torch.cat([p.detach().flatten() for p in layer.parameters()])
-    assert torch.equal(row, expected.expand(2, -1))
-
-
 def test_a_trials_initial_values_depend_on_its_own_seed_alone():
     network = Network(Skip())
     many = network.start([4, 5, 6], "test", torch.float32, CPU)
     assert torch.equal(many[2:], network.start([6], "test", torch.float32, CPU))
     assert not torch.equal(many[2:], network.start([6], "other", torch.float32, CPU))
-
-
-@pytest.mark.parametrize("kind", [kind for kind in BATCHED if kind not in INITIALISERS])
-def test_batched_layers_without_parameters_equal_vmap(kind):
-    layer = kind(2) if "Pool" in kind.__name__ else kind()
-    x = torch.randn(3, 5, 2, 4, 4, generator=torch.Generator().manual_seed(1))
-    torch.testing.assert_close(BATCHED[kind](layer, {}, x), under_vmap(layer, {}, x))
 
 
 def test_the_bits_of_a_trial_do_not_depend_on_the_number_of_others():
@@ -150,8 +181,194 @@ def test_cross_entropy_is_the_mean_over_each_trials_batch():
     assert cross_entropy(logits, labels).tolist() == pytest.approx(expected)
 
 
-def test_layers_that_trials_cannot_have_of_their_own_are_refused_by_name():
-    with pytest.raises(ValueError, match=r"the buffer '1.running_mean' would be shared"):
-        Network(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)))
-    with pytest.raises(ValueError, match=r"no initialiser for Bilinear \(weight\)"):
-        Network(nn.Bilinear(2, 2, 2))
+def test_whatever_vmap_cannot_carry_runs_in_a_loop_and_is_named():
+    x = torch.ones(2, 3, 4, 3)
+    network = Network(nn.Sequential(Memory()))
+    network(network.start([0, 1], "test", torch.float32, CPU), x)
+    assert network.looped == ["0"]
+    carried = Network(Skip())
+    carried(carried.start([0, 1], "test", torch.float32, CPU), torch.ones(2, 3, 6))
+    assert carried.looped == []
+
+
+def test_our_recurrent_networks_are_torchs():
+    for lstm, theirs in ((False, nn.RNN(3, 5, batch_first=True)), (True, nn.LSTM(3, 5, batch_first=True))):
+        ours = Recurrent(3, 5, lstm=lstm)
+        for here, there in (("outside", "ih"), ("inside", "hh")):
+            ours.get_submodule(here).load_state_dict(
+                {"weight": getattr(theirs, f"weight_{there}_l0"), "bias": getattr(theirs, f"bias_{there}_l0")}
+            )
+        x = torch.randn(2, 7, 3)
+        torch.testing.assert_close(ours(x), theirs(x)[0])
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_our_attention_is_torchs(causal):
+    ours, theirs = SelfAttention(6, 2, causal), nn.MultiheadAttention(6, 2, batch_first=True)
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(ours.inputs.weight)
+        theirs.in_proj_bias.copy_(ours.inputs.bias)
+        theirs.out_proj.load_state_dict(ours.outputs.state_dict())
+    x = torch.randn(3, 5, 6)
+    mask = nn.Transformer.generate_square_subsequent_mask(5) if causal else None
+    torch.testing.assert_close(ours(x), theirs(x, x, x, attn_mask=mask)[0])
+
+
+def test_a_transformer_block_is_torchs():
+    for pre in (False, True):
+        ours = TransformerBlock(6, 2, nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 6)), pre=pre, causal=False)
+        theirs = nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True, norm_first=pre).train()
+        with torch.no_grad():
+            theirs.self_attn.in_proj_weight.copy_(ours.attend.inputs.weight)
+            theirs.self_attn.in_proj_bias.copy_(ours.attend.inputs.bias)
+            theirs.self_attn.out_proj.load_state_dict(ours.attend.outputs.state_dict())
+            theirs.linear1.load_state_dict(ours.feed[0].state_dict())
+            theirs.linear2.load_state_dict(ours.feed[2].state_dict())
+        x = torch.randn(3, 5, 6)
+        torch.testing.assert_close(ours(x), theirs(x))
+
+
+def test_heads_share_a_trunk():
+    module = Heads(nn.Linear(6, 4), nn.Linear(4, 2), nn.Linear(4, 3))
+    network = Network(module)
+    params = network.start([0, 1], "test", torch.float32, CPU)
+    x = torch.randn(2, 5, 6)
+    for k in range(2):
+        expected = loaded(module, params[k])(x[k])
+        for found, whole in zip((out[k] for out in network(params, x)), expected, strict=True):
+            torch.testing.assert_close(found, whole)
+
+
+@pytest.mark.parametrize("module", [nn.Sequential(nn.Dropout(0.3)), Normed(0.3)], ids=["known", "unknown"])
+def test_a_trials_dropout_masks_do_not_depend_on_its_company(module):
+    network = Network(module)
+    keys = torch.tensor([5, -7, 11])
+    x = torch.randn(3, 40, 6)
+    params = network.start([1, 2, 3], "test", torch.float32, CPU) if network.layout.n else torch.zeros(3, 0)
+    whole = network(params, x, Pass(keys=keys))
+    assert torch.equal(network(params[:2], x[:2], Pass(keys=keys[:2])), whole[:2])
+    for k in range(3):
+        torch.testing.assert_close(
+            network(params[k : k + 1], x[k : k + 1], Pass(keys=keys[k : k + 1])), whole[k : k + 1]
+        )
+    assert not torch.equal(network(params, x, Pass(keys=keys + 1)), whole)
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(0.3), nn.Dropout2d(0.3)])
+def test_dropout_keeps_the_stated_share_and_the_mean(layer):
+    x = torch.ones(4, 50, 20, 5, 5)
+    out = LAYERS[type(layer)].batched(layer, {}, x, Pass(keys=torch.arange(4)))
+    assert torch.equal(out.unique(), torch.tensor([0, 1 / 0.7]))
+    assert out.mean().item() == pytest.approx(1, abs=0.03)
+    if isinstance(layer, nn.Dropout2d):
+        assert torch.equal(out, out[..., :1, :1].expand_as(out))
+    assert torch.equal(LAYERS[type(layer)].batched(layer, {}, x, Pass(keys=torch.arange(4), drops=False)), x)
+
+
+def test_layers_of_one_pass_have_masks_of_their_own():
+    x = torch.ones(2, 50, 6)
+    run = Pass(keys=torch.arange(2))
+    drop = nn.Dropout(0.5)
+    first, second = (LAYERS[nn.Dropout].batched(drop, {}, x, run) for _ in range(2))
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("name", ["batch norm", "batch norm of images", "batch norm inside"])
+@pytest.mark.parametrize("trials", [1, 3])
+def test_evaluation_normalises_by_the_reference_samples_in_front(name, trials):
+    template, shape = MODULES[name]
+    network = Network(template.double())
+    params = network.start(range(trials), "test", torch.float64, CPU)
+    x = torch.randn(trials, 12, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    judging = Pass(training=False, drops=False, reference=8)
+    expected = network(params, x[:, :8])  # in training, those eight are the batch
+    torch.testing.assert_close(network(params, x, judging)[:, :8], expected)
+    others = network(params, torch.cat([x[:, :8], x[:, 10:]], dim=1), judging)
+    torch.testing.assert_close(network(params, x, judging)[:, 10:], others[:, 8:])
+
+
+@pytest.mark.parametrize("name", ["batch norm", "batch norm of images", "batch norm inside"])
+@pytest.mark.parametrize("trials", [1, 3])
+def test_moving_statistics_go_the_way_of_torchs(name, trials):
+    template, shape = MODULES[name]
+    template = template.double()
+    network = Network(template, moving=True)
+    assert network.layout.roles.count("buffer") == 2
+    params = network.start(range(trials), "test", torch.float64, CPU).requires_grad_()
+    x = torch.randn(trials, 9, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    run = Pass()
+    loss = sum([network(params, x, run).flatten(1).sum(dim=1) * 0, *run.terms])
+    assert loss.abs().max() == 0
+    (pull,) = torch.autograd.grad(loss.sum(), params)
+    moved = network.layout.split(params.detach() - 0.1 * pull)
+    norms = {name: m for name, m in template.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)}
+    for k in range(trials):
+        values = {n: v[k].detach() for n, v in network.layout.split(params).items()}
+        state = values | {f"{n}.num_batches_tracked": torch.tensor(0) for n in norms}
+        template.load_state_dict(state)
+        template.train()(x[k])
+        for n, norm in norms.items():
+            torch.testing.assert_close(moved[f"{n}.running_mean"][k], norm.running_mean)
+            torch.testing.assert_close(moved[f"{n}.running_var"][k], norm.running_var)
+        template.eval()
+        judged = network(params.detach(), x, Pass(training=False))[k]
+        template.load_state_dict(state)
+        torch.testing.assert_close(judged, template(x[k]))
+        template.train()
+
+
+class Noisy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Sequential(nn.Linear(6, 4), nn.AlphaDropout(0.5))
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(6, 4)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, x):
+        self.seen += 1
+        return self.linear(x)
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_hidden_randomness_and_changing_buffers_are_refused_by_name(trials):
+    for module, message in (
+        (Noisy(), r"'inner.1' \(AlphaDropout\) draws random numbers"),
+        (Counting(), "'seen' changes"),
+    ):
+        network = Network(module)
+        with pytest.raises(ValueError, match=message):
+            network(network.start(range(trials), "test", torch.float32, CPU), torch.ones(trials, 3, 6))
+
+
+def test_a_layer_that_does_not_fit_is_named():
+    module = nn.Sequential(nn.Flatten(), nn.Linear(6, 4), nn.ReLU(), nn.Linear(5, 2))
+    with pytest.raises(ValueError, match=r"layer '3', Linear\(in_features=5.*does not fit inputs of shape \[6\]"):
+        Network(module, example=torch.ones(3, 6))
+
+
+class Scaled(nn.Module):
+    """A parameter of its own, for which no rule of initialisation is known."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.randn(6))
+
+    def forward(self, x):
+        return x * self.scale
+
+
+def test_parameters_without_a_rule_start_as_the_constructor_makes_them_by_seed():
+    state = torch.random.get_rng_state()
+    rows = Network(Scaled).start([3, 4, 3], "test", torch.float32, CPU)
+    assert torch.equal(rows, Network(Scaled).start([3, 4, 3], "test", torch.float32, CPU))
+    assert torch.equal(rows[0], rows[2])
+    assert not torch.equal(rows[0], rows[1])
+    assert torch.equal(torch.random.get_rng_state(), state)

@@ -7,40 +7,6 @@ from optbench.problems.mlp import MLP
 from torch import nn
 
 
-def plain_loop(problem, seed, steps, rate):
-    """Losses of one torch module trained by torch.optim.SGD on the batches of this seed."""
-    module = problem.module().to(problem.kind["dtype"])
-    nn.utils.vector_to_parameters(problem.start([seed])[0], module.parameters())
-    optimizer, stream, losses = torch.optim.SGD(module.parameters(), lr=rate), problem.stream([seed]), []
-    for step in range(steps):
-        x, y = stream.at(step)
-        optimizer.zero_grad()
-        loss = F.cross_entropy(module(x[0]), y[0])
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.detach())
-    return torch.stack(losses)
-
-
-def batched_loop(problem, seeds, steps, rate):
-    params, stream, losses = problem.start(seeds), problem.stream(seeds), []
-    for step in range(steps):
-        loss, grad = problem.loss_and_grad(params, stream.at(step))
-        params = params - rate * grad
-        losses.append(loss)
-    return torch.stack(losses, dim=1)
-
-
-@pytest.mark.parametrize(("dtype", "steps", "tolerance"), [(torch.float32, 20, 1e-5), (torch.float64, 50, 1e-9)])
-@pytest.mark.parametrize("seeds", [[0], [3, 0, 7]])
-def test_losses_equal_those_of_a_plain_torch_loop(dtype, steps, tolerance, seeds):
-    problem = MLP(dtype=dtype)
-    losses = batched_loop(problem, seeds, steps, 0.2)
-    for seed, ours in zip(seeds, losses, strict=True):
-        torch.testing.assert_close(ours, plain_loop(problem, seed, steps, 0.2), rtol=0, atol=tolerance)
-    assert losses[:, -1].max() < losses[:, 0].min()
-
-
 def test_metrics_equal_those_of_the_plain_module_on_each_part():
     problem = MLP(dtype=torch.float64)
     params = problem.start(range(35))  # more than a chunk, the last of 3
@@ -57,21 +23,6 @@ def test_metrics_equal_those_of_the_plain_module_on_each_part():
             assert metrics[loss][k].item() == pytest.approx(F.cross_entropy(logits, part.y).item(), rel=1e-12)
             right = (logits.argmax(dim=1) == part.y).double().mean().item()
             assert metrics[accuracy][k].item() == pytest.approx(right)
-
-
-@pytest.mark.parametrize(("trials", "seen"), [(33, [32, 2]), (34, [32, 2]), (1, [1]), (64, [32, 32])])
-def test_evaluating_in_chunks_never_leaves_one_row_of_several_alone(trials, seen):
-    problem, sizes = MLP(), []
-    params, network = problem.start(range(trials)), problem.network
-
-    def recorded(rows, x):
-        sizes.append(len(rows))
-        return network(rows, x)
-
-    problem.__dict__["network"] = recorded
-    loss, accuracy = problem.measure(params, problem.splits.test)
-    assert sizes == seen
-    assert loss.shape == accuracy.shape == (trials,)
 
 
 def test_a_fresh_network_has_the_loss_of_guessing():
@@ -91,6 +42,21 @@ def test_it_has_as_many_parameters_as_stated():
 def test_a_width_that_is_no_whole_number_is_refused(hidden):
     with pytest.raises(ValueError, match="MLP: hidden must hold whole numbers of at least 1"):
         MLP(hidden=hidden)
+
+
+def test_skip_connections_add_to_what_a_layer_gets():
+    problem = MLP(hidden=(64, 64), skip=True, dtype=torch.float64)
+    params, x = problem.start([0]), problem.splits.test.x[:3]
+    p = {name: value[0] for name, value in problem.layout.split(params).items()}
+    h = x.flatten(1)
+    for k in (1, 2):
+        h = h + torch.relu(h @ p[f"{k}.body.0.weight"].T + p[f"{k}.body.0.bias"])
+    torch.testing.assert_close(problem.outputs_of(params, x)[0], h @ p["3.weight"].T + p["3.bias"])
+    assert "1.shortcut.weight" in MLP(hidden=(32,), skip=True).layout.names
+
+
+def test_tokens_are_embedded():
+    assert MLP(data="modular_addition", hidden=(8,)).layout.shapes[0] == (98, 8)
 
 
 def test_a_batch_larger_than_the_data_is_refused_in_one_line():

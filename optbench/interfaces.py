@@ -191,6 +191,10 @@ class Problem(abc.ABC):
         """Metrics on the test split, read once at the end of an evaluation run; most problems have none."""
         return {}
 
+    def point(self, params: Params) -> Params:
+        """What the parameters stand for in the problem as it was before modifiers changed it."""
+        return params
+
     @abc.abstractmethod
     def minimum(self) -> float | None:
         """f*, the least value of the objective; None where it is unknown."""

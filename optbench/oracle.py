@@ -15,8 +15,8 @@ MOMENTUM = 0.1
 class BatchOracle(Oracle):
     """Loss and gradient of a problem on the batch of the current step.
 
-    After the first call of a step for all trials, `first_params` and `first_loss` hold where it was asked and the loss
-    there, so that the runner need not compute it again.
+    After the first call of a step for all trials, `first_params`, `first_loss` and `first_grad` hold where it was asked and
+    what was answered, so that the runner need not compute it again.
 
     Args:
         problem: what is minimised.
@@ -45,6 +45,7 @@ class BatchOracle(Oracle):
         self._drawn = self.fixed
         self.first_params: Params | None = None
         self.first_loss: Loss | None = None
+        self.first_grad: Params | None = None
 
     def keep(self, rows: Rows) -> None:
         """Go on with only these of the present trials."""
@@ -68,7 +69,7 @@ class BatchOracle(Oracle):
                 self._pull = grad[:, self._buffers]
             grad[:, self._buffers] = 0
         if self.first_params is None:
-            self.first_params, self.first_loss = params, loss
+            self.first_params, self.first_loss, self.first_grad = params, loss, grad
         return loss, grad
 
     def _some(self, params: Params, rows: Rows) -> tuple[Loss, Params]:

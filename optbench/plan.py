@@ -203,7 +203,15 @@ def _run(config: dict[str, Any], fixed: set[str]) -> Run:
         device=_device(str(config["device"])),
         trials_at_once=None if at_once == "auto" else at_once,
         timeout=timeout,
+        instruments=tuple(_instruments(config["instruments"])),
     )
+
+
+def _instruments(names: Any) -> list[str]:
+    listed = [] if names is None else [names] if isinstance(names, str) else names
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise UsageError(f"instruments must be a list of names such as [gradient_norm], got {names!r}")
+    return listed
 
 
 def _number(key: str, value: Any, also: str = "") -> None:

@@ -52,7 +52,9 @@ class Recording:
     final: dict[str, np.ndarray]
     steps: np.ndarray
     curves: dict[str, np.ndarray] = field(default_factory=dict)
-    """loss, objective, evaluations and metrics (and x, y, seconds): [recorded steps, trials]."""
+    """loss, objective, evaluations, metrics and instruments (and x, y, seconds): [recorded steps, trials]."""
+    slices: dict[str, np.ndarray] = field(default_factory=dict)
+    """trial, instrument, other, alpha, beta and objective of each place where the objective was scanned."""
 
     def rows(self, trials: np.ndarray, curves: bool) -> Recording:
         """The same of these trials, with or without their curves."""
@@ -62,9 +64,28 @@ class Recording:
             if f.type == "np.ndarray" and f.name != "steps"
         }
         final = {name: value[trials] for name, value in self.final.items()}
+        slices = _slices_of(self.slices, trials) if curves else {}
         return replace(
-            self, **kept, final=final, curves={n: v[:, trials] for n, v in self.curves.items()} if curves else {}
+            self,
+            **kept,
+            final=final,
+            curves={n: v[:, trials] for n, v in self.curves.items()} if curves else {},
+            slices=slices,
         )
+
+
+def _slices_of(slices: dict[str, np.ndarray], trials: np.ndarray) -> dict[str, np.ndarray]:
+    """Slices of these trials, which are counted anew."""
+    if not slices:
+        return {}
+    place = {int(trial): k for k, trial in enumerate(trials)}
+    kept = np.array(
+        [t in place and (o < 0 or o in place) for t, o in zip(slices["trial"], slices["other"], strict=True)]
+    )
+    out = {name: values[kept] for name, values in slices.items()}
+    for name in ("trial", "other"):
+        out[name] = np.array([place.get(int(t), -1) for t in out[name]], dtype=np.int64)
+    return out
 
 
 class Recorder:
@@ -136,6 +157,11 @@ class Recorder:
         if self.keep_path and step in self.index:
             self._put("x", [self.index[step]], params[:, 0][None])
             self._put("y", [self.index[step]], params[:, 1][None])
+
+    def instruments(self, step: int, values: dict[str, Loss]) -> None:
+        """Note what instruments measured at a recorded step."""
+        for name, value in values.items():
+            self._put(name, [self.index[step]], value[None])
 
     def metrics(self, step: int, values: dict[str, Loss]) -> None:
         """Note an evaluation on the grid of a costly objective, before the step itself is added."""

@@ -45,6 +45,7 @@ def run_tables(run: Run, problem: Problem, row: dict[str, Any], stages: list[Sta
     trials: dict[str, list[Any]] = {}
     curves: dict[str, list[Any]] = {}
     hits: dict[str, list[Any]] = {}
+    slices: dict[str, list[Any]] = {}
     first = 0
     headline = list(problem.targets()).index(problem.target())
     for stage in stages:
@@ -85,8 +86,14 @@ def run_tables(run: Run, problem: Problem, row: dict[str, Any], stages: list[Sta
         )
         if recording.curves:
             _append(curves, _curves(run, recording, numbers, row["step_seconds"]))
+        if recording.slices:
+            places = recording.slices
+            other = np.where(places["other"] < 0, -1, numbers[places["other"]])
+            moved = {"run_id": np.full(len(other), run.run_id), "trial": numbers[places["trial"]], "other": other}
+            _append(slices, {**places, **moved})
         first += count
-    joined = [{name: np.concatenate(parts) for name, parts in table.items()} for table in (trials, curves, hits)]
+    tables = (trials, curves, hits, slices)
+    joined = [{name: np.concatenate(parts) for name, parts in table.items()} for table in tables]
     return Tables.of(row, *joined)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 
+from .instruments import Instrument, Surface
+from .instruments.measured import Measured
 from .interfaces import Modifier, Optimizer, Problem, Schedule, select
 from .memory import trial_bytes
 from .meter import Clocks, state_bytes
@@ -53,6 +55,7 @@ def run_trials(
     trials_at_once: int | None = None,
     timeout: float | None = None,
     memory: int = BYTES_AT_ONCE,
+    instruments: Mapping[str, Instrument | Surface] | None = None,
 ) -> Outcome:
     """Run trials to the end of their budget and record them.
 
@@ -66,6 +69,7 @@ def run_trials(
         trials_at_once: None chooses by memory; 1 runs one trial after the other, and their curves have the training clock.
         timeout: seconds after which living trials stop.
         memory: bytes that the trials held in one tensor may take, where trials_at_once is None.
+        instruments: what else is measured, by name.
 
     Raises:
         ValueError: the objective is not finite at the start of any trial.
@@ -81,7 +85,8 @@ def run_trials(
         trials = Trials(problem, *chosen, list(seeds[part]), steps)
         if trials_at_once == 1 and not outcomes:
             Trials(problem, *chosen, list(seeds[part]), steps).step(0)  # warms up, so that the first clock is fair
-        outcomes.append(_run(trials, len(seeds[part]), curves, test, trials_at_once == 1, until))
+        measured = Measured(trials, list(seeds[part]), instruments or {})
+        outcomes.append(_run(trials, len(seeds[part]), curves, test, trials_at_once == 1, until, measured))
     recording = _joined([o.recording for o in outcomes])
     if not np.isfinite(recording.start_loss).any():
         raise ValueError(
@@ -97,7 +102,9 @@ def run_trials(
     )
 
 
-def _run(trials: Trials, count: int, curves: bool, test: bool, timed: bool, until: float | None) -> Outcome:
+def _run(
+    trials: Trials, count: int, curves: bool, test: bool, timed: bool, until: float | None, measured: Measured
+) -> Outcome:
     problem, steps = trials.problem, trials.steps
     clocks = Clocks(torch.device(problem.device))
     recorder = Recorder(problem, count, steps, curves)
@@ -123,6 +130,9 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, timed: bool, unti
         if timed and step in recorder.index:
             recorder.clock(step, clocks.read("train"))
         loss = trials.step(step)
+        if measured and step in recorder.index:
+            with clocks.pause_for("evaluate"):
+                recorder.instruments(step, measured.at(step, params, costly=step in measured.grid))
         objective = None
         if problem.cheap:
             objective = trials.objective_seen(params)
@@ -134,7 +144,7 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, timed: bool, unti
             state_size = state_bytes(trials.state) // count
         if recorder.full:
             with clocks.pause_for("record"):
-                finished = _leave(trials, recorder, count)
+                finished = _leave(trials, recorder, measured, count)
             if finished:
                 break
         if until is not None and step + 1 < steps and time.perf_counter() > until:
@@ -151,11 +161,16 @@ def _run(trials: Trials, count: int, curves: bool, test: bool, timed: bool, unti
         recorder.path(steps, trials.params)
         values = problem.evaluate(trials.params, steps)
         recorder.end(values, problem.test(trials.params) if test else {}, trials.oracle.evaluations())
+        if measured:
+            recorder.instruments(steps, measured.at(steps, trials.params, costly=True))
+    recording = recorder.recording()
+    if measured and not timed_out:
+        recording = replace(recording, slices=measured.slices(recorder.rows, recording.died))
     clocks.switch("")
-    return Outcome(recorder.recording(), clocks.seconds, state_size, count, timed_out)
+    return Outcome(recording, clocks.seconds, state_size, count, timed_out)
 
 
-def _leave(trials: Trials, recorder: Recorder, count: int) -> bool:
+def _leave(trials: Trials, recorder: Recorder, measured: Measured, count: int) -> bool:
     """Dead trials leave once they are a quarter of those present; True when none is alive."""
     alive = recorder.flush()
     present = len(recorder.rows)
@@ -168,6 +183,7 @@ def _leave(trials: Trials, recorder: Recorder, count: int) -> bool:
         if len(alive) < present:
             trials.keep(alive)
             recorder.keep(alive)
+            measured.keep(alive)
     return False
 
 
@@ -180,6 +196,8 @@ def _joined(parts: list[Recording]) -> Recording:
         values = [getattr(part, f.name) for part in parts]
         if f.name == "steps":
             joined[f.name] = values[0]
+        elif f.name == "slices":
+            joined[f.name] = _joined_slices(parts)
         elif isinstance(values[0], dict):
             names = list(values[0]) + [n for v in values[1:] for n in v if n not in values[0]]
             joined[f.name] = {
@@ -191,6 +209,16 @@ def _joined(parts: list[Recording]) -> Recording:
         else:
             joined[f.name] = np.concatenate(values, axis=-1)
     return replace(parts[0], **joined)
+
+
+def _joined_slices(parts: list[Recording]) -> dict[str, np.ndarray]:
+    firsts = np.cumsum([0] + [len(part.final_loss) for part in parts])
+    columns: dict[str, list[np.ndarray]] = {}
+    for part, first in zip(parts, firsts, strict=False):
+        for name, values in part.slices.items():
+            counts = name in ("trial", "other")
+            columns.setdefault(name, []).append(np.where(values >= 0, values + first, -1) if counts else values)
+    return {name: np.concatenate(values) for name, values in columns.items()}
 
 
 def _or_nan(values: dict[str, np.ndarray], name: str, part: Recording, kind: str) -> np.ndarray:

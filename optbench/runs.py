@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from .errors import UsageError, near
+from .instruments import INSTRUMENTS, Instrument, Surface
 from .interfaces import Modifier, Optimizer, Problem, Schedule
 from .optimizers.from_torch import FromTorch
 from .optimizers.from_torch import defaults as torch_defaults
@@ -34,6 +35,7 @@ class Run:
         seeds: number of evaluation seeds.
         dtype, device: of the parameters; dtype None: the problem's own.
         trials_at_once: None: by memory.
+        instruments: names of what else is measured.
         timeout: seconds for each stage; None: no limit.
         memory: bytes for the trials held at once; None: a fixed number. Like timeout no part of the run's identity.
         full_names: label classes given by a path with all of it, where another of the same name is in the sweep; no
@@ -51,6 +53,7 @@ class Run:
     dtype: str | None = None
     device: str = "cpu"
     trials_at_once: int | None = None
+    instruments: tuple[str, ...] = ()
     timeout: float | None = None
     memory: int | None = None
     full_names: bool = False
@@ -177,12 +180,25 @@ class Run:
     def build_modifiers(self) -> list[Modifier]:
         return [make(cls, m["name"], settings_of(m)) for m, cls in zip(self.modifiers, self.classes[3:], strict=True)]
 
+    def build_instruments(self) -> dict[str, Instrument | Surface]:
+        """The instruments, by name.
+
+        Raises:
+            UsageError: an unknown name.
+        """
+        for name in self.instruments:
+            if name not in INSTRUMENTS:
+                raise UsageError(
+                    f"no instrument is called {name!r}{near(name, INSTRUMENTS)} (`optbench list instruments` shows all)"
+                )
+        return {name: INSTRUMENTS[name]() for name in self.instruments}
+
     def parts(self) -> Iterator[tuple[str, Callable[[], Any]]]:
         """Each part as an identity and a check that builds it; runs that share a part need it checked once.
 
         The checks raise UsageError, one line that names the fix, where a name, setting or value is wrong.
         """
-        yield _hash(["problem", self.problem]), self._check_problem
+        yield _hash(["problem", self.problem, self.instruments]), self._check_problem
         yield _hash(["optimizer", self.optimizer, self.spaces, self.tuning]), self._check_optimizer
         yield _hash(["schedule", self.schedule]), self.build_schedule
         yield _hash(["modifier", self.modifiers]), self.build_modifiers
@@ -191,6 +207,8 @@ class Run:
         problem = make(self.classes[0], self.problem["name"], settings_of(self.problem))
         try:
             problem.stream([0])
+            for instrument in self.build_instruments().values():
+                instrument.check(problem)
         except ValueError as error:  # such as a batch larger than the data
             raise UsageError(f"{self.labels['problem']}: {error}") from error
 

@@ -139,6 +139,7 @@ def _pass(run: Run, parts: Parts, settings: Sequence[Setting], seeds: list[int],
                 trials_at_once=at_once,
                 timeout=run.timeout,
                 memory=run.memory or BYTES_AT_ONCE,
+                instruments=run.build_instruments() if curves else None,
             )
         except (MemoryError, torch.OutOfMemoryError):
             at_once = (at_once or len(chosen)) // 2

@@ -39,6 +39,15 @@ EMPTY = {
         "loss": "float",
         "objective": "float",
     },
+    "slices": {
+        "run_id": "str",
+        "trial": "int",
+        "instrument": "str",
+        "other": "int",
+        "alpha": "float",
+        "beta": "float",
+        "objective": "float",
+    },
     "hits": {"run_id": "str", "trial": "int", "target": "float", "step": "float", "evaluations": "float"},
 }
 """Columns of a table in which no run has a row, as when every run failed."""
@@ -74,8 +83,11 @@ class Results:
         return [
             shard
             for shard in sorted(p.stem.removeprefix("runs-") for p in self.path.glob("runs-*.parquet"))
-            if all(_readable(self.path / f"{name}-{shard}.parquet") for name in NAMES)
+            if all(_readable(self.path / f"{name}-{shard}.parquet") for name in NAMES if self._has(name, shard))
         ]
+
+    def _has(self, name: str, shard: str) -> bool:
+        return name != "slices" or (self.path / f"{name}-{shard}.parquet").exists()
 
     @cached_property
     def _newest(self) -> pd.DataFrame:
@@ -110,10 +122,17 @@ class Results:
         """One row a (trial, target): when it was reached."""
         return self._read("hits")
 
+    @cached_property
+    def slices(self) -> pd.DataFrame:
+        """One row a place on a line between solutions or on a plane around one."""
+        return self._read("slices")
+
     def _read(self, name: str) -> pd.DataFrame:
         """The rows of a table that belong to the newest runs."""
         tables = []
         for shard, runs in self._newest.groupby("shard")["run_id"]:
+            if not self._has(name, str(shard)):
+                continue
             table = pq.read_table(self.path / f"{name}-{shard}.parquet")
             if table.num_columns:
                 tables.append(table.filter(pc.field("run_id").isin(list(runs))))
@@ -189,6 +208,8 @@ class Store:
         try:
             for name in NAMES:
                 table = getattr(joined, name).replace_schema_metadata({"optbench_schema": str(SCHEMA)})
+                if name == "slices" and not table.num_columns:
+                    continue
                 target = self.path / f"{name}-{shard}.parquet"
                 _write(target, lambda tmp, table=table: pq.write_table(table, tmp, compression="zstd"))
                 written.append(target)

@@ -42,7 +42,7 @@ class Trials:
         seeds: Sequence[int],
         steps: int,
     ):
-        self._told = problem  # what the objective of a fixed stream is read from, where nothing changes the problem
+        self.asked = problem  # as it is without what modifiers add
         problem = changed(problem, modifiers)
         self.problem, self.optimizer, self.schedule, self.steps = problem, optimizer, schedule, steps
         self.params, layout = problem.start(seeds), problem.layout
@@ -95,7 +95,7 @@ class Trials:
 
     def objective_seen(self, params: torch.Tensor) -> Loss | None:
         """The objective at `params` if this step's first call gave it for nothing, else None."""
-        known = self.oracle.fixed and self.oracle.first_params is params and self.problem is self._told
+        known = self.oracle.fixed and self.oracle.first_params is params and self.problem is self.asked
         return self.oracle.first_loss if known else None
 
     def keep(self, rows: Rows) -> None:

@@ -48,13 +48,21 @@ class Kept:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Wait until no other process is writing this file."""
+        """Wait until no other process is writing this file.
+
+        Raises:
+            UsageError: the folder cannot be written to.
+        """
         try:
             import fcntl
         except ImportError:  # not on Windows; there two processes may download at once, and the same file results
             yield
             return
-        with self.path.with_suffix(".lock").open("w") as lock:
+        try:
+            file = self.path.with_suffix(".lock").open("w")
+        except OSError as error:
+            raise self._unwritable(error) from error
+        with file as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -74,7 +82,7 @@ class Kept:
             made.write_text(f"{digest}  {self.path.name}\n")
             made.replace(self.checksum)
         except OSError as error:
-            raise UsageError(f"{self.path} cannot be written: {error.strerror or error}; set OPTBENCH_DATA") from error
+            raise self._unwritable(error) from error
         finally:
             made.unlink(missing_ok=True)
 
@@ -93,6 +101,11 @@ class Kept:
                 return dict(arrays)
         except (OSError, IndexError) as error:
             raise UsageError(f"{self.path} cannot be read ({error}); delete it, and it is downloaded again") from error
+
+    def _unwritable(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"{self.path} cannot be written ({error.strerror or error}); set OPTBENCH_DATA to another folder"
+        )
 
 
 def _digest(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int64
@@ -15,6 +15,7 @@ from .batch import Batch
 from .splits import Part
 
 
+@runtime_checkable
 class Augments(Protocol):
     """What changes the samples of a batch, such as optbench.data.augmentation.Augmentation."""
 

@@ -209,17 +209,26 @@ def _reason(error: BaseException) -> str:
     return one_line(inner if isinstance(inner, Exception) else error)
 
 
+@dataclass
+class Growing:
+    """How much lies in a folder, looked at whenever it is drawn."""
+
+    folder: Path
+
+    def __rich__(self) -> str:
+        came = 0
+        with contextlib.suppress(FileNotFoundError):  # a file that is moved while it is looked at counts the next time
+            for path in self.folder.rglob("*"):
+                came += path.stat().st_size if path.is_file() else 0
+        return f"{came / 1e6:.1f} MB have come"
+
+
 @contextlib.contextmanager
 def _telling(name: str, scratch: str) -> Iterator[None]:
     """Say on stderr what is downloaded, and on a terminal how much has come."""
     from rich.console import Console
 
-    class Growing:
-        def __rich__(self) -> str:
-            came = sum(f.stat().st_size for f in Path(scratch).rglob("*") if f.is_file())
-            return f"{came / 1e6:.0f} MB have come"
-
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"optbench: downloading {name} from OpenML, once, into {folder()}")
-    with console.status(Growing()):  # pyright: ignore[reportArgumentType] # any renderable does, drawn anew each time
+    console.print(f"optbench: downloading {name} from OpenML, once, into {folder()}", markup=False)
+    with console.status(Growing(Path(scratch))):  # pyright: ignore[reportArgumentType] # any renderable does
         yield

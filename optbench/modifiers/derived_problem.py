@@ -58,6 +58,9 @@ class DerivedProblem(Problem):
     def test(self, params: Params) -> dict[str, Loss]:
         return self.inner.test(params)
 
+    def point(self, params: Params) -> Params:
+        return self.inner.point(params)
+
     def minimum(self) -> float | None:
         return self.inner.minimum()
 

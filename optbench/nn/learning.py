@@ -19,7 +19,7 @@ from ..data.minibatches import Minibatches
 from ..data.splits import Part, Splits, split
 from ..interfaces import Layout, Loss, Params, Problem, Stream
 from ..randomness import Randomness
-from .forward import Pass
+from .forward import Pass, Watch
 from .layers import cross_entropy
 from .network import Network, lead
 
@@ -232,14 +232,20 @@ class Learning(Problem):
             keys = Randomness([mask], "evaluation", self.device).words(0, 1)[0].expand(trials)
         return Pass(training=False, keys=keys, drops=self.predictions > 0)
 
-    def outputs_of(self, params: Params, x: Tensor, mask: int = 0) -> Any:
+    def outputs_of(self, params: Params, x: Tensor, mask: int = 0, watch: Watch | None = None) -> Any:
         """Outputs of the trials for the same samples `[batch, …]`, as in evaluation."""
         run = self._judging(self.network, len(params), mask)
+        run.watch = watch
         if self.network.normalises_batches and not self.moving_statistics:
             run.reference = min(REFERENCE, len(self.train))
             x = torch.cat([self.train.x[: run.reference], x])
         out = self.network(params, x.expand(len(params), *x.shape), run)
         return _without(out, run.reference)
+
+    def reference_batch(self, trials: int) -> Batch:
+        """The first 256 training samples as one fixed batch for all trials, with fixed draws."""
+        x, y = (values[:REFERENCE].expand(trials, *values[:REFERENCE].shape) for values in (self.train.x, self.train.y))
+        return Batch(x, y, self._judging(self.network, trials).keys)
 
     def predicted(self, params: Params, x: Tensor) -> Any:
         """Outputs of the trials; with Monte-Carlo dropout the logarithm of the mean probability (values: the mean)."""

@@ -29,7 +29,7 @@ def test_the_options_leave_validation_and_test_and_the_data_set_as_they_are():
     before = DATASETS["digits"]().y.clone()
     plain = split(DATASETS["digits"](), 0, torch.float64, CPU)
     changed = split(
-        DATASETS["digits"](), 0, torch.float64, CPU, fraction=0.1, label_noise=0.5, random_labels=True, imbalance=10
+        DATASETS["digits"](), 0, torch.float64, CPU, fraction=0.1, label_noise=0.5, random_labels=True, imbalance=10.0
     )
     for name in ("validation", "test"):
         assert torch.equal(getattr(plain, name).x, getattr(changed, name).x)
@@ -88,6 +88,13 @@ def test_random_labels_say_nothing_of_the_true_ones():
     expected = TRAIN / CLASSES**2
     assert float(((table - expected) ** 2 / expected).sum()) < 52.6  # χ² of 24 degrees of freedom: one in 1,500
     assert torch.equal(samples, train()[0])
+
+
+def test_a_sample_has_the_same_random_label_however_many_are_kept():
+    whole = dict(zip(*(values.tolist() for values in train(random_labels=True)), strict=True))
+    few = dict(zip(*(values.tolist() for values in train(random_labels=True, fraction=0.3)), strict=True))
+    assert len(few) == 900
+    assert few.items() < whole.items()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.server
+import io
 import json
 import threading
 import urllib.request
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+import rich.console
 import torch
 from sklearn.datasets import _openml
 
@@ -332,6 +334,24 @@ def test_a_folder_that_cannot_be_made_is_named(server, mnist, tmp_path, monkeypa
         refusal()
         == f"the folder for data sets {tmp_path / 'file/inside'} cannot be made (Not a directory); set OPTBENCH_DATA"
     )
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(server, mnist, tmp_path):
+    (tmp_path / "kept/mnist.lock").mkdir(parents=True)
+    path = tmp_path / "kept/mnist.npz"
+    assert refusal() == f"{path} cannot be written (Is a directory); set OPTBENCH_DATA to another folder"
+    assert server.asked == []
+
+
+def test_the_progress_is_what_lies_in_the_folder(tmp_path):
+    growing = openml.Growing(tmp_path / "scratch")
+    assert growing.__rich__() == "0.0 MB have come"
+    (tmp_path / "scratch/deep").mkdir(parents=True)
+    (tmp_path / "scratch/deep/half").write_bytes(bytes(1_500_000))
+    shown = rich.console.Console(force_terminal=True, file=io.StringIO(), width=80)
+    with shown.status(growing):
+        pass
+    assert "1.5 MB have come" in shown.file.getvalue()
 
 
 def test_without_the_variable_data_sets_are_kept_in_the_cache_of_the_home_folder(monkeypatch, tmp_path):

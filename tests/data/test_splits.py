@@ -3,7 +3,9 @@ import torch
 
 from optbench.data import DATASETS, Dataset
 from optbench.data.openml import SOURCES
+from optbench.data.ranks import class_ranks
 from optbench.data.splits import split, split_indices
+from optbench.randomness import Randomness
 
 EMBEDDED = [name for name in DATASETS if name not in SOURCES]
 every_dataset = pytest.mark.parametrize("name", EMBEDDED)
@@ -44,6 +46,16 @@ def test_splits_are_random_and_fixed_by_their_seed(name):
         assert shared == pytest.approx(len(a) / len(data.y), abs=wide / 2)  # what two independent draws share
         in_order = (a[1:] > a[:-1]).double().mean().item()
         assert in_order == pytest.approx(0.5, abs=wide / 2)
+
+
+def test_the_rank_of_a_sample_does_not_depend_on_its_place():
+    data, chosen = DATASETS["digits"](), torch.arange(100, 900)
+    words = Randomness([0], "any").words(0, 900)[0]
+    ranks = class_ranks(data, chosen, words)
+    assert torch.equal(class_ranks(data, chosen.flip(0), words).flip(0), ranks)
+    for label in range(10):
+        own = ranks[data.y[chosen] == label]
+        assert (own.sort().values * len(own)).tolist() == pytest.approx([i + 0.5 for i in range(len(own))])
 
 
 def test_the_default_splits_are_the_ones_of_version_1():

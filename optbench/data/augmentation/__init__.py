@@ -25,7 +25,7 @@ AUGMENTATIONS: dict[str, Kind] = {
     "translate": Move(translate, Range(least=0), within=True),
     "flip": Change(flip, Range(least=0, most=1)),
     "crop": Change(crop, Range(least=0, whole=True), within=True),
-    "blur": Change(blur, Range(least=0, most=16)),
+    "blur": Change(blur, Range(least=0), within=True),
     "colour": Change(colour, Range(least=0, most=1)),
     "noise": Change(noise, Range(least=0), images=False),
     "cutout": Change(cutout, Range(least=0, whole=True), within=True),

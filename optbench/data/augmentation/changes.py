@@ -46,21 +46,22 @@ def blur(x: Images, sigma: float, draw: Draw) -> Images:
 
     Args:
         x: images.
-        sigma: largest standard deviation, in pixels.
+        sigma: largest standard deviation in pixels, in [0, smaller side of the image].
         draw: uniform numbers; one a sample.
     """
     s = sigma * _per_sample(draw, x)[..., 0]
     reach = int(4 * sigma + 0.5)
     weights = [torch.exp(-0.5 * (k / s) ** 2) for k in range(reach + 1)]
     total = weights[0] + 2 * sum(weights[1:])
-    weights = [(weight / total).to(x.dtype) for weight in weights]
+    shares = [(weight / total).to(x.dtype) for weight in weights]
+    # sums of shifted images: the bits of batched matrix products and convolutions change with the number of trials
     for axis in (3, 4):
-        places = torch.arange(x.shape[axis], device=x.device)
-        out = x * weights[0]
-        for k, weight in enumerate(weights[1:], start=1):
-            before, after = ((places + d).clamp(0, x.shape[axis] - 1) for d in (-k, k))
-            out = out + weight * (x.index_select(axis, before) + x.index_select(axis, after))
-        x = out
+        size = x.shape[axis]
+        beyond = x.index_select(axis, torch.arange(-reach, size + reach, device=x.device).clamp_(0, size - 1))
+        x = x * shares[0]
+        for k in range(1, reach + 1):
+            both = beyond.narrow(axis, reach - k, size) + beyond.narrow(axis, reach + k, size)
+            x += both.mul_(shares[k])
     return x
 
 

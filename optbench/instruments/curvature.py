@@ -1,0 +1,119 @@
+"""Curvature of the objective: its largest Hessian eigenvalue and the trace."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..interfaces import Batch, Loss, Params, Problem
+from ..nn import Learning
+from ..oracle import chunks
+from ..randomness import Randomness
+from .instrument import Instrument, View
+
+LANCZOS = 20
+"""Steps of the Lanczos iteration; the largest eigenvalue is found to a few digits long before."""
+VECTORS = 10
+"""Random vectors of Hutchinson's estimate."""
+
+
+def fixed_batch(problem: Problem, trials: int) -> Batch:
+    """What curvature is measured on: the objective of a landscape, the first 256 training samples of a learning problem."""
+    return problem.reference_batch(trials) if isinstance(problem, Learning) else None
+
+
+def hessian_products(problem: Problem, params: Params, batch: Batch, vectors: Tensor) -> Tensor:
+    """H v for each trial and vector, `[vectors, trials, n]`, by differentiating the gradient along v."""
+    at = params.detach().requires_grad_()
+    (grad,) = torch.autograd.grad(problem.loss(at, batch).sum(), at, create_graph=True)
+    products = [torch.autograd.grad(grad, at, v, retain_graph=True, materialize_grads=True)[0] for v in vectors]
+    return torch.stack(products).detach()
+
+
+def lanczos(product, start: Tensor, steps: int) -> Tensor:
+    """Eigenvalues of symmetric matrices, one a row, by the Lanczos iteration with full reorthogonalisation, `[trials, steps]`.
+
+    Args:
+        product: v `[trials, n]` → H v.
+        start: first vectors `[trials, n]`, not zero.
+        steps: of the iteration, at most n.
+
+    A row whose Krylov space is exhausted sooner has zeros among its values.
+
+    Source: Golub & Van Loan, "Matrix computations" (2013), Algorithm 10.1.1 with section 10.3.4.
+    """
+    basis = [start / start.norm(dim=1, keepdim=True)]
+    tridiagonal = start.new_zeros(len(start), steps, steps)
+    for k in range(steps):
+        w = product(basis[-1])
+        tridiagonal[:, k, k] = (w * basis[-1]).sum(dim=1)
+        for _ in range(2):  # once is not enough in floating point
+            for q in basis:
+                w = w - (w * q).sum(dim=1, keepdim=True) * q
+        length = w.norm(dim=1, keepdim=True)
+        if k + 1 < steps:
+            going = length > 1e-6 * tridiagonal.abs().amax(dim=(1, 2))[:, None]
+            tridiagonal[:, k, k + 1] = tridiagonal[:, k + 1, k] = torch.where(going, length, 0)[:, 0]
+            basis.append(torch.where(going, w / length.clamp(min=1e-300), 0))
+    return torch.linalg.eigvalsh(tridiagonal.nan_to_num(0.0, 0.0, 0.0))
+
+
+class HessianEigenvalue(Instrument):
+    """Largest eigenvalue of the Hessian of the objective.
+
+        hessian_eigenvalue = λ_max(∇²f(w))
+
+    By 20 steps of the Lanczos iteration on Hessian-vector products; for a network f is the loss on the first 256
+    training samples. Gradient descent with rate lr is stable where λ_max < 2/lr. Every 2 % of the budget. Units: loss over
+    squared units of the parameters.
+
+    Source: Golub & Van Loan, "Matrix computations" (2013), section 10.1; products by Pearlmutter, "Fast exact
+    multiplication by the Hessian", Neural Computation 6 (1994), 147–160.
+    """
+
+    costly = True
+
+    def measure(self, view: View) -> dict[str, Loss]:
+        problem, found = view.problem, []
+        for rows in chunks(len(view.params), problem.loss_chunk or len(view.params)):
+            params = view.params[rows]
+            batch = fixed_batch(problem, len(params))
+            seeds = list(view.seeds)[rows]
+            first = Randomness(seeds, "lanczos", params.device).normal(0, problem.layout.n, dtype=params.dtype)
+            at = params.detach().requires_grad_()
+            (grad,) = torch.autograd.grad(problem.loss(at, batch).sum(), at, create_graph=True)
+
+            def product(v: Tensor, grad: Tensor = grad, at: Tensor = at) -> Tensor:
+                return torch.autograd.grad(grad, at, v, retain_graph=True, materialize_grads=True)[0]
+
+            values = lanczos(product, first, min(LANCZOS, problem.layout.n))[:, -1]
+            found.append(values.where(params.isfinite().all(dim=1), float("nan")))
+        return {"hessian_eigenvalue": torch.cat(found)}
+
+
+class HessianTrace(Instrument):
+    """Trace of the Hessian of the objective, with the standard error of its estimate.
+
+        hessian_trace = mean over 10 random v of vᵀ ∇²f(w) v,   v with entries ±1
+
+    For a network f is the loss on the first 256 training samples. Every 2 % of the budget. The vectors are the same at every
+    step, so the curve does not jump about. hessian_trace_error is the standard deviation over √10.
+
+    Source: Hutchinson, "A stochastic estimator of the trace of the influence matrix", Commun. Statist. Simulation 19
+    (1990), 433–450.
+    """
+
+    costly = True
+
+    def measure(self, view: View) -> dict[str, Loss]:
+        problem, means, errors = view.problem, [], []
+        for rows in chunks(len(view.params), problem.loss_chunk or len(view.params)):
+            params, seeds = view.params[rows], list(view.seeds)[rows]
+            random = Randomness(seeds, "hutchinson", params.device)
+            signs = torch.stack([random.uniform(k, problem.layout.n) for k in range(VECTORS)])
+            signs = torch.where(signs < 0.5, -1.0, 1.0).to(params.dtype)
+            products = hessian_products(problem, params, fixed_batch(problem, len(params)), signs)
+            deviation, mean = torch.std_mean((signs * products).sum(dim=2), dim=0)
+            means.append(mean)
+            errors.append(deviation / VECTORS**0.5)
+        return {"hessian_trace": torch.cat(means), "hessian_trace_error": torch.cat(errors)}

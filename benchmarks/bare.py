@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from optbench.data import DATASETS
-from optbench.data.splits import split
+Loss = Callable[[Any, Tensor], Tensor]
+"""(what the network gives, targets) → mean loss of the batch."""
 
 
 def rosenbrock(steps: int, lr: float = 1e-3) -> Tensor:
@@ -22,26 +24,18 @@ def rosenbrock(steps: int, lr: float = 1e-3) -> Tensor:
     return x.detach()
 
 
-def digits() -> tuple[Tensor, Tensor]:
-    """The images that our MLP trains on: pixels and labels."""
-    train = split(DATASETS["digits"](), 0, dtype=torch.float32, device=torch.device("cpu")).train
-    return train.x, train.y
-
-
-def mlp(steps: int, x: Tensor, y: Tensor, lr: float = 1e-3, batch_size: int = 64) -> float:
-    """Adam on a 64-64-10 network in float32, a fresh data order in each epoch; the last loss."""
-    torch.manual_seed(0)
-    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
+def train(module: nn.Module, loss: Loss, x: Tensor, y: Tensor, steps: int, batch_size: int, lr: float = 1e-3) -> float:
+    """Adam on a network, a fresh data order in each epoch; the last loss."""
     adam = torch.optim.Adam(module.parameters(), lr=lr)
     batches = len(x) // batch_size
-    loss, order = x.new_zeros(()), torch.empty(0, dtype=torch.int64)
+    last, order = x.new_zeros(()), torch.empty(0, dtype=torch.int64)
     for step in range(steps):
         position = step % batches
         if position == 0:
             order = torch.randperm(len(x))
         chosen = order[position * batch_size : (position + 1) * batch_size]
         adam.zero_grad()
-        loss = cross_entropy(module(x[chosen]), y[chosen])
-        loss.backward()
+        last = loss(module(x[chosen]), y[chosen])
+        last.backward()
         adam.step()
-    return float(loss.detach())
+    return float(last.detach())

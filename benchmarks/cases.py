@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from optbench import registry
+from optbench.data.openml import SOURCES
 from optbench.interfaces import Batch, Layout, Loss, Optimizer, Params, Problem
 from optbench.schedules.constant import Constant
 from optbench.trials import Trials
@@ -15,7 +16,12 @@ from optbench.trials import Trials
 REQUIRED: dict[str, dict[str, Any]] = {"from_torch": {"cls": "torch.optim.NAdam"}}
 """Settings without a default, by name."""
 OPTIMIZERS = list(registry.table("optimizer"))
-PROBLEMS = list(registry.table("problem"))
+PROBLEMS = [
+    name
+    for name, cls in registry.table("problem").items()
+    if not {"network_class"} & registry.defaults(cls).keys() and registry.defaults(cls).get("data") not in SOURCES
+]
+"""Those that need neither a class of one's own nor data that must be downloaded."""
 
 
 def optimizer(name: str, lr: torch.Tensor | None = None) -> Optimizer:

@@ -17,11 +17,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 import optbench
 from optbench.interfaces import Problem
@@ -90,25 +93,56 @@ def compared(name: str, ours: float, bare_loop: float, *, least: float = 0.0, mo
     return Row(name, "µs a step", 1e6 * ours, 1e6 * bare_loop, ratio, f"≤ {most:g} ×", ratio <= most)
 
 
-def trials(repeats: int) -> Iterator[Row]:
-    """Trials beside bare loops."""
-    landscape, network = optbench.problem("rosenbrock"), optbench.problem("mlp")
-    x, y = bare.digits()
+def landscapes(repeats: int) -> Iterator[Row]:
+    """Trials on Rosenbrock beside a bare loop."""
+    landscape = optbench.problem("rosenbrock")
 
     def loop() -> float:
         return seconds(lambda: bare.rosenbrock(2000)) / 2000
 
-    def training() -> float:
-        return seconds(lambda: bare.mlp(500, x, y)) / 500
-
     ours, theirs = in_turn(repeats, lambda: per_trial_step(landscape, 4096, 1000, 1e-4, 0.5), loop)
     yield compared("4,096 trials on Rosenbrock", ours, theirs, least=1000)
-    ours, theirs = in_turn(repeats, lambda: per_trial_step(network, 32, 500, 1e-4, 1e-2), training)
-    yield compared("32 trials on the digits MLP", ours, theirs, least=3.5)
     ours, theirs = in_turn(repeats, lambda: per_trial_step(landscape, 1, 2000, 1e-3, 1e-3), loop)
     yield compared("1 trial on Rosenbrock", ours, theirs, most=1.05)
-    ours, theirs = in_turn(repeats, lambda: per_trial_step(network, 1, 500, 1e-3, 1e-3), training)
-    yield compared("1 trial on the digits MLP", ours, theirs, most=1.05)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network beside a bare loop: its problem, the loop's loss, steps for 32 trials and for one, and the goal for 32."""
+
+    name: str
+    problem: Problem
+    loss: bare.Loss
+    many: int
+    one: int
+    least: float
+
+
+def networks() -> list[Training]:
+    """The networks that are compared, each with the plain loss a person would write."""
+    return [
+        Training("digits MLP", optbench.problem("mlp"), cross_entropy, 500, 500, 3.5),
+        Training("digits CNN", optbench.problem("cnn"), cross_entropy, 40, 300, 1.0),
+    ]
+
+
+def trainings(repeats: int) -> Iterator[Row]:
+    """Networks beside bare loops of one model, without what is evaluated."""
+    for case in networks():
+        yield from _training(case, case.problem, repeats)
+
+
+def _training(case: Training, problem: Any, repeats: int) -> Iterator[Row]:
+    x, y = problem.train.x, problem.train.y
+
+    def loop() -> float:
+        module = problem.module()
+        return seconds(lambda: bare.train(module, case.loss, x, y, case.one, problem.batch_size)) / case.one
+
+    ours, theirs = in_turn(repeats, lambda: per_trial_step(problem, 32, case.many, 1e-4, 1e-2), loop)
+    yield compared(f"32 trials on the {case.name}", ours, theirs, least=case.least)
+    ours, theirs = in_turn(repeats, lambda: per_trial_step(problem, 1, case.one, 1e-3, 1e-3), loop)
+    yield compared(f"1 trial on the {case.name}", ours, theirs, most=1.05)
 
 
 def command_line(repeats: int) -> Iterator[Row]:
@@ -170,7 +204,12 @@ def main() -> int:
     parser.add_argument("--suites", action="store_true", help="the quick suite and its report too (minutes)")
     parser.add_argument("--repeats", type=int, default=9, help="repetitions of each side (default: 9)")
     args = parser.parse_args()
-    rows = [*trials(args.repeats), *command_line(args.repeats), *(suites() if args.suites else ())]
+    rows = [
+        *landscapes(args.repeats),
+        *trainings(args.repeats),
+        *command_line(args.repeats),
+        *(suites() if args.suites else ()),
+    ]
     if args.json:
         print(json.dumps({"machine": machine(), "threads": 1, "rows": [asdict(row) for row in rows]}, indent=2))
     else:

@@ -24,6 +24,7 @@ from .laws import (
     xavier_normal,
     xavier_uniform,
 )
+from .layers import Position
 
 Initialiser = Callable[[nn.Module, str, Tensor], Tensor]
 """(layer, parameter's own name, uniform numbers in (0, 1) `[trials, *shape]`) → values of the same shape."""
@@ -79,6 +80,11 @@ def standard_normal(layer: nn.Module, name: str, u: Tensor) -> Tensor:
     return values
 
 
+def position(layer: nn.Module, name: str, u: Tensor) -> Tensor:
+    """N(0, 0.02²). Source: as optbench.nn.layers.Position."""
+    return normal(u, 0.02**2)
+
+
 def quarter(layer: nn.Module, name: str, u: Tensor) -> Tensor:
     """Slope 0.25, or what the layer was made with. Source: torch.nn.PReLU.reset_parameters."""
     return torch.full_like(u, float(layer.init))  # type: ignore[arg-type]
@@ -94,6 +100,7 @@ INITIALISERS: dict[type[nn.Module], Initialiser] = {
     nn.MultiheadAttention: attention,
     nn.Embedding: standard_normal,
     nn.EmbeddingBag: standard_normal,
+    Position: position,
     nn.modules.batchnorm._NormBase: identity_norm,
     nn.LayerNorm: identity_norm,
     nn.GroupNorm: identity_norm,
@@ -104,7 +111,7 @@ INITIALISERS: dict[type[nn.Module], Initialiser] = {
 
 NORMS = tuple(kind for kind, rule in INITIALISERS.items() if rule is identity_norm)
 """Normalisation layers; moving statistics or not."""
-KEPT = (*NORMS, nn.Embedding, nn.EmbeddingBag, nn.PReLU)
+KEPT = (*NORMS, nn.Embedding, nn.EmbeddingBag, Position, nn.PReLU)
 """Layers whose start no scheme changes."""
 
 # ---------------------------------------------------------------------- schemes
@@ -148,7 +155,7 @@ SCHEMES: dict[str, Initialiser] = {
 }
 """Name → how weights start. N(0, 1); 0.01·N(0, 1); N with variance 0.1 and 0.01; U(−1, 1), U(0, 1), U(−½, ½); and laws that
 depend on the numbers m of inputs and n of outputs. All but "torch" start biases at 0; whatever the scheme, normalisation
-starts as the identity, embeddings as N(0, 1) and a PReLU's slope at 0.25."""
+starts as the identity, embeddings as N(0, 1), positions as N(0, 0.02²) and a PReLU's slope at 0.25."""
 
 _NAMES = re.compile(r"(in_proj_|[qkv]_proj_)?(weight|bias)|bias_[kv]|(weight|bias)_(ih|hh|hr)(_l\d+(_reverse)?)?")
 """Own names of parameters for which the rules hold."""

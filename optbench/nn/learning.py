@@ -214,8 +214,12 @@ class Learning(Problem):
         own = {name: value[0].detach().requires_grad_() for name, value in self.layout.split(params).items()}
         run = Pass(keys=batch.keys, watch=batch.watch)
         loss = self._with_terms(self.criterion(lead(self.network.alone(own, batch.x[0], run)), batch.y), run)
-        gradients = torch.autograd.grad(loss.sum(), list(own.values()), materialize_grads=True)
-        return loss.detach(), torch.cat([g.flatten() for g in gradients])[None]
+        gradients = torch.autograd.grad(loss, list(own.values()), allow_unused=True)
+        joined = [
+            (torch.zeros_like(value) if grad is None else grad).flatten()
+            for grad, value in zip(gradients, own.values(), strict=True)
+        ]
+        return loss.detach(), torch.cat(joined)[None]
 
     @staticmethod
     def _with_terms(loss: Loss, run: Pass) -> Loss:

@@ -80,7 +80,7 @@ class Network:
     def layout(self) -> Layout:
         """The module's parameters in its own order."""
         roles = [
-            "buffer" if own in MOVING else "norm" if isinstance(owner, NORMS) else "bias" if "bias" in own else "weight"
+            "buffer" if own in MOVING else "norm" if isinstance(owner, (*NORMS, nn.PReLU)) else "bias" if "bias" in own else "weight"
             for owner, own in self._owners.values()
         ]
         shapes = [_shape(owner, own) for owner, own in self._owners.values()]

@@ -7,6 +7,8 @@ from torch import nn
 
 from optbench.checks import UsageError
 from optbench.nn.initialisers import INITIALISERS, KEPT, NORMS, SCHEMES, initialise, known
+from optbench.nn.layers import Position
+from optbench.nn.network import Network
 from optbench.randomness import Randomness
 
 LAYERS = {
@@ -17,10 +19,12 @@ LAYERS = {
     "Conv3d": lambda: nn.Conv3d(2, 4, 3),
     "ConvTranspose1d": lambda: nn.ConvTranspose1d(6, 8, 5),
     "ConvTranspose2d": lambda: nn.ConvTranspose2d(3, 8, 3),
+    "ConvTranspose3d": lambda: nn.ConvTranspose3d(2, 4, 3),
     "Bilinear": lambda: nn.Bilinear(5, 9, 12),
     "Embedding": lambda: nn.Embedding(30, 8),
     "padded Embedding": lambda: nn.Embedding(30, 8, padding_idx=-2),
     "EmbeddingBag": lambda: nn.EmbeddingBag(30, 8, padding_idx=3),
+    "Position": lambda: Position(20, 8),
     "RNN": lambda: nn.RNN(7, 12, num_layers=2, bidirectional=True),
     "LSTM": lambda: nn.LSTM(7, 12, proj_size=3),
     "GRU": lambda: nn.GRU(7, 12),
@@ -36,6 +40,8 @@ LAYERS = {
     "BatchNorm1d": lambda: nn.BatchNorm1d(6),
     "BatchNorm2d": lambda: nn.BatchNorm2d(6),
     "BatchNorm3d": lambda: nn.BatchNorm3d(6),
+    "InstanceNorm1d": lambda: nn.InstanceNorm1d(6, affine=True),
+    "InstanceNorm3d": lambda: nn.InstanceNorm3d(6, affine=True),
     "InstanceNorm2d": lambda: nn.InstanceNorm2d(6, affine=True),
     "PReLU": lambda: nn.PReLU(4),
     "steeper PReLU": lambda: nn.PReLU(4, init=0.4),
@@ -66,34 +72,33 @@ def test_layers_start_by_the_law_of_torch(name):
             assert torch.equal(ours.float(), theirs.float())
             continue
         found, expected = (values[values != 0] for values in (ours, theirs))
-        assert stats.ks_2samp(found, expected).pvalue > 1e-5, own
+        assert stats.kstest(found, expected).pvalue > 1e-5, own
         assert found.std().item() == pytest.approx(expected.std().item(), rel=0.12), own
 
 
 BOUNDS = [
-    (nn.Linear(20, 30), {"weight": 1 / math.sqrt(20), "bias": 1 / math.sqrt(20)}),
-    (nn.Conv2d(4, 8, 3), {"weight": 1 / 6, "bias": 1 / 6}),
-    (nn.Conv2d(4, 8, 3, groups=2), {"weight": 1 / math.sqrt(18), "bias": 1 / math.sqrt(18)}),
-    (nn.ConvTranspose2d(3, 8, 3), {"weight": 1 / math.sqrt(72), "bias": 1 / math.sqrt(72)}),
-    (nn.Bilinear(5, 9, 12), {"weight": 1 / math.sqrt(5), "bias": 1 / math.sqrt(5)}),
-    (nn.LSTM(7, 12), {"weight_ih_l0": 1 / math.sqrt(12), "bias_hh_l0": 1 / math.sqrt(12)}),
-    (nn.GRUCell(7, 12), {"weight_hh": 1 / math.sqrt(12), "bias_ih": 1 / math.sqrt(12)}),
-    (nn.MultiheadAttention(12, 3), {"in_proj_weight": math.sqrt(6 / (12 + 36))}),
+    (lambda: nn.Linear(20, 30), {"weight": 1 / math.sqrt(20), "bias": 1 / math.sqrt(20)}),
+    (lambda: nn.Conv2d(4, 8, 3), {"weight": 1 / 6, "bias": 1 / 6}),
+    (lambda: nn.Conv2d(4, 8, 3, groups=2), {"weight": 1 / math.sqrt(18), "bias": 1 / math.sqrt(18)}),
+    (lambda: nn.ConvTranspose2d(3, 8, 3), {"weight": 1 / math.sqrt(72), "bias": 1 / math.sqrt(72)}),
+    (lambda: nn.Bilinear(5, 9, 12), {"weight": 1 / math.sqrt(5), "bias": 1 / math.sqrt(5)}),
+    (lambda: nn.LSTM(7, 12), {"weight_ih_l0": 1 / math.sqrt(12), "bias_hh_l0": 1 / math.sqrt(12)}),
+    (lambda: nn.GRUCell(7, 12), {"weight_hh": 1 / math.sqrt(12), "bias_ih": 1 / math.sqrt(12)}),
+    (lambda: nn.MultiheadAttention(12, 3), {"in_proj_weight": math.sqrt(6 / (12 + 36))}),
 ]
 
 
-@pytest.mark.parametrize(
-    ("layer", "bounds"), BOUNDS, ids=lambda value: str(value) if isinstance(value, nn.Module) else ""
-)
-def test_uniform_starts_reach_their_bounds_which_are_torchs(layer, bounds):
+@pytest.mark.parametrize(("make", "bounds"), BOUNDS, ids=[type(make()).__name__ for make, _ in BOUNDS])
+def test_uniform_starts_reach_their_bounds_which_are_torchs(make, bounds):
+    torch.manual_seed(2)
+    layers = [make() for _ in range(TRIALS)]
     for own, bound in bounds.items():
-        parameter = layer.get_parameter(own)
+        shape = layers[0].get_parameter(own).shape
         for end, expected in ((0.0, -bound), (0.5, 0.0), (1.0, bound)):
-            values = initialise(layer, own, torch.full((2, *parameter.shape), end, dtype=torch.float64))
+            values = initialise(layers[0], own, torch.full((2, *shape), end, dtype=torch.float64))
             assert values.unique().tolist() == pytest.approx([expected])
-        largest = parameter.abs().max().item()
-        assert largest <= bound * (1 + 1e-6)
-        assert largest > 0.7 * bound
+        largest = max(layer.get_parameter(own).abs().max().item() for layer in layers)
+        assert 0.98 * bound < largest <= bound * (1 + 1e-6)
 
 
 def test_the_default_start_of_linear_and_convolutional_layers_is_bit_for_bit_the_plain_formula():
@@ -195,6 +200,13 @@ def test_schemes_set_biases_to_zero_and_leave_norms_embeddings_and_slopes_alone(
         else:
             assert values.isfinite().all()
             assert values.any()
+
+
+def test_positions_start_by_the_seed_of_their_trial_also_in_a_module_that_is_given_ready_made():
+    network = Network(nn.Sequential(Position(5, 6)))
+    rows = network.start([1, 2, 1], "test", torch.float64, torch.device("cpu"))
+    assert torch.equal(rows[0], rows[2])
+    assert not torch.equal(rows[0], rows[1])
 
 
 def test_norms_are_told_apart():

@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 import optbench

@@ -306,6 +306,13 @@ class TrialsModifier(abc.ABC):
 
     place: ClassVar[str] = "trials"
 
+    def check(self, problem: Problem, steps: int) -> None:
+        """Refuse a problem or a budget that it cannot work with.
+
+        Raises:
+            ValueError: one line that says what is needed.
+        """
+
     @abc.abstractmethod
     def init(self, trials: Any, seeds: Sequence[int]) -> Any:
         """The state before the first step; every tensor in it has trials as dimension 0."""

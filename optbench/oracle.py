@@ -36,13 +36,15 @@ class BatchOracle(Oracle):
         buffers = roles.repeat_interleave(torch.tensor(self.layout.sizes)).nonzero().squeeze(1)
         self._buffers = buffers.to(problem.device) if len(buffers) else None
         self._pull: Params | None = None
+        self._batch: Batch = None
+        self._drawn = False
         self.move(0)
 
     def move(self, step: int) -> None:
-        """Go to a step; its batch is drawn when first asked for."""
+        """Go to a step; its batch is drawn when first asked for, and only once where it is always the same."""
         self.step = step
-        self._batch: Batch = None
-        self._drawn = self.fixed
+        if not self.fixed:
+            self._batch, self._drawn = None, False
         self.first_params: Params | None = None
         self.first_loss: Loss | None = None
         self.first_grad: Params | None = None
@@ -51,7 +53,7 @@ class BatchOracle(Oracle):
         """Go on with only these of the present trials."""
         self.rows = rows if self.rows is None else self.rows[rows]
         self.extra = None if self.extra is None else self.extra[rows]
-        self._drawn = self.fixed
+        self._drawn = False
 
     def evaluations(self) -> int | torch.Tensor:
         """Gradient evaluations so far: one number where all trials made as many, else one a trial."""

@@ -106,6 +106,7 @@ class Recorder:
         self.grid = frozenset() if problem.cheap else frozenset(grid_steps(steps))
         self.index = {step: i for i, step in enumerate(self.recorded)}
         self.keep_curves, self.keep_path = curves, curves and problem.domain() is not None
+        self.point = problem.point
         self.curves: dict[str, Tensor] = {}
         everyone = {"dtype": torch.float64, "device": device}
         self.best = torch.full((trials,), torch.inf, **everyone)
@@ -155,8 +156,9 @@ class Recorder:
     def path(self, step: int, params: Params) -> None:
         """Note the coordinates of two-dimensional trials, at recorded steps."""
         if self.keep_path and step in self.index:
-            self._put("x", [self.index[step]], params[:, 0][None])
-            self._put("y", [self.index[step]], params[:, 1][None])
+            x, y = self.point(params).unbind(dim=1)
+            self._put("x", [self.index[step]], x[None])
+            self._put("y", [self.index[step]], y[None])
 
     def instruments(self, step: int, values: dict[str, Loss]) -> None:
         """Note what instruments measured at a recorded step."""

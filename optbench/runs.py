@@ -14,11 +14,12 @@ import torch
 
 from .errors import UsageError, near
 from .instruments import INSTRUMENTS, Instrument, Surface
-from .interfaces import Modifier, Optimizer, Problem, Schedule
+from .interfaces import Modifier, Optimizer, OracleModifier, Problem, Schedule, TrialsModifier, UpdateModifier
 from .optimizers.from_torch import FromTorch
 from .optimizers.from_torch import defaults as torch_defaults
 from .registry import defaults, fingerprint, is_path, load_object, make, resolve
 from .search import draw, space
+from .trials import changed
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -201,7 +202,7 @@ class Run:
         yield _hash(["problem", self.problem, self.instruments]), self._check_problem
         yield _hash(["optimizer", self.optimizer, self.spaces, self.tuning]), self._check_optimizer
         yield _hash(["schedule", self.schedule]), self.build_schedule
-        yield _hash(["modifier", self.modifiers]), self.build_modifiers
+        yield _hash(["modifier", self.modifiers, self.problem, self.budget]), self._check_modifiers
 
     def _check_problem(self) -> None:
         problem = make(self.classes[0], self.problem["name"], settings_of(self.problem))
@@ -210,6 +211,19 @@ class Run:
             for instrument in self.build_instruments().values():
                 instrument.check(problem)
         except ValueError as error:  # such as a batch larger than the data
+            raise UsageError(f"{self.labels['problem']}: {error}") from error
+
+    def _check_modifiers(self) -> None:
+        modifiers = self.build_modifiers()
+        if all(isinstance(m, (OracleModifier, UpdateModifier)) for m in modifiers):  # these work with every problem
+            return
+        problem = make(self.classes[0], self.problem["name"], settings_of(self.problem))
+        try:
+            problem = changed(problem, modifiers)
+            for modifier in modifiers:
+                if isinstance(modifier, TrialsModifier):
+                    modifier.check(problem, self.budget)
+        except ValueError as error:
             raise UsageError(f"{self.labels['problem']}: {error}") from error
 
     def _check_optimizer(self) -> None:

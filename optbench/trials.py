@@ -22,6 +22,7 @@ from .interfaces import (
     select,
 )
 from .oracle import BatchOracle
+from .randomness import derive
 
 
 class Trials:
@@ -45,6 +46,7 @@ class Trials:
         self.asked = problem  # as it is without what modifiers add
         problem = changed(problem, modifiers)
         self.problem, self.optimizer, self.schedule, self.steps = problem, optimizer, schedule, steps
+        self.seeds, self.span = list(seeds), (0, steps)  # the steps over which the schedule runs
         self.params, layout = problem.start(seeds), problem.layout
         if self.params.shape != (len(seeds), layout.n):
             raise ValueError(
@@ -52,15 +54,39 @@ class Trials:
                 f"got {list(self.params.shape)}"
             )
         self.oracle = BatchOracle(problem, problem.stream(seeds), len(seeds))
+        self.on_problem = [m for m in modifiers if isinstance(m, ProblemModifier)]
         on_oracle = [m for m in modifiers if isinstance(m, OracleModifier)]
         self.on_oracle = sorted(on_oracle, key=lambda m: m.place != "objective")
         self.on_update = [m for m in modifiers if isinstance(m, UpdateModifier)]
-        self.oracle_states: list[Any] = [m.init(self.params, layout, seeds) for m in self.on_oracle]
-        self.update_states: list[Any] = [m.init(self.params, layout, seeds) for m in self.on_update]
-        self.schedule_state = schedule.init(len(seeds))
-        self.state = optimizer.init(self.params, layout)
+        self._begin(seeds)
         self.on_trials = [m for m in modifiers if isinstance(m, TrialsModifier)]
         self.trials_states: list[Any] = [m.init(self, seeds) for m in self.on_trials]
+
+    def _begin(self, seeds: Sequence[int]) -> None:
+        """States as they are before the first step from the present parameters."""
+        layout = self.problem.layout
+        self.oracle_states: list[Any] = [m.init(self.params, layout, seeds) for m in self.on_oracle]
+        self.update_states: list[Any] = [m.init(self.params, layout, seeds) for m in self.on_update]
+        self.schedule_state = self.schedule.init(len(seeds))
+        self.state = self.optimizer.init(self.params, layout)
+
+    def restart(self, problem: Problem, params: Params, step: int) -> None:
+        """Train afresh on another problem with the same parameters: a training of its own, after the one so far.
+
+        Optimizer, schedule and modifiers of oracle and update start anew, and all random streams are new ones. What was
+        evaluated stays counted, and the trials are judged by the problem with which they began.
+
+        Args:
+            problem: what is learnt from now on, without what modifiers add.
+            params: where it begins, one row a trial.
+            step: the first step of it; the schedule runs from there to the end of the budget.
+        """
+        seeds = [derive(seed, "restart") for seed in self.seeds]
+        problem = changed(problem, self.on_problem)
+        self.params, self.span = params, (step, self.steps)
+        before, self.oracle = self.oracle, BatchOracle(problem, problem.stream(seeds), len(seeds))
+        self.oracle.common, self.oracle.extra = before.common, before.extra
+        self._begin(seeds)
 
     def step(self, step: int) -> Loss:
         """Make one step; the loss where the optimizer first asked."""
@@ -68,13 +94,14 @@ class Trials:
         asked.move(step)
         for i, modifier in enumerate(self.on_oracle):
             asked, self.oracle_states[i] = modifier.wrap(asked, self.oracle_states[i], step)
-        factor = self.schedule.factor(step, self.steps, self.schedule_state)
+        first, end = self.span
+        factor = self.schedule.factor(step - first, end - first, self.schedule_state)
         after, self.state = self.optimizer.step(params, self.state, asked, factor)
         if self.on_update:
             lr = getattr(self.optimizer, "lr", 1.0) * factor
             for i, modifier in enumerate(self.on_update):
                 after, self.update_states[i] = modifier.apply(params, after, lr, self.update_states[i])
-        if step == 0:
+        if step == first:
             self._check(params, after)
         self.params = self.oracle.with_buffers(params, after)
         loss = self.oracle.first_loss
@@ -95,12 +122,12 @@ class Trials:
 
     def objective_seen(self, params: torch.Tensor) -> Loss | None:
         """The objective at `params` if this step's first call gave it for nothing, else None."""
-        known = self.oracle.fixed and self.oracle.first_params is params and self.problem is self.asked
+        known = self.oracle.fixed and self.oracle.first_params is params and self.oracle.problem is self.asked
         return self.oracle.first_loss if known else None
 
     def keep(self, rows: Rows) -> None:
         """Go on with only these of the present trials."""
-        self.params = self.params[rows]
+        self.params, self.seeds = self.params[rows], [self.seeds[k] for k in rows.tolist()]
         self.state = self.optimizer.select(self.state, rows)
         self.optimizer = select(self.optimizer, rows)
         self.schedule, self.schedule_state = select((self.schedule, self.schedule_state), rows)

@@ -2,26 +2,50 @@
 
 from optbench.interfaces import Problem
 
+from .autoencoder import Autoencoder
 from .beale import Beale
+from .cifar10_3c3d import Cifar103c3d
 from .cliff import Cliff
 from .cnn import CNN
+from .coordinate_network import CoordinateNetwork
+from .digits_2c2d import Digits2c2d
+from .digits_vae import DigitsVAE
+from .fmnist_2c2d import Fmnist2c2d
+from .heteroscedastic_regression import HeteroscedasticRegression
+from .linear_regression import LinearRegression
 from .logistic_regression import LogisticRegression
 from .mlp import MLP
+from .mnist_vae import MnistVAE
 from .module import Module
+from .patches_3c3d import Patches3c3d
 from .quadratic import Quadratic
+from .quadratic_deep import QuadraticDeep
 from .rastrigin import Rastrigin
 from .rosenbrock import Rosenbrock
 from .saddle import Saddle
+from .vae import VAE
 
 PROBLEMS: dict[str, type[Problem]] = {
+    "autoencoder": Autoencoder,
     "beale": Beale,
+    "cifar10_3c3d": Cifar103c3d,
     "cliff": Cliff,
     "cnn": CNN,
+    "coordinate_network": CoordinateNetwork,
+    "digits_2c2d": Digits2c2d,
+    "digits_vae": DigitsVAE,
+    "fmnist_2c2d": Fmnist2c2d,
+    "heteroscedastic_regression": HeteroscedasticRegression,
+    "linear_regression": LinearRegression,
     "logistic_regression": LogisticRegression,
     "mlp": MLP,
+    "mnist_vae": MnistVAE,
     "module": Module,
+    "patches_3c3d": Patches3c3d,
     "quadratic": Quadratic,
+    "quadratic_deep": QuadraticDeep,
     "rastrigin": Rastrigin,
     "rosenbrock": Rosenbrock,
     "saddle": Saddle,
+    "vae": VAE,
 }

@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..interfaces import Loss, Problem
+from ..nn.layers import HIDDEN
 from .instrument import LearningInstrument, View
 
-HIDDEN = (nn.ReLU, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.ELU, nn.Softplus)
-"""Layers whose outputs are the activations of hidden units."""
 NEAR = 0.01
 """How near to the end of its range, as a share of it, a unit is saturated."""
 

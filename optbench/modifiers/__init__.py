@@ -1,15 +1,25 @@
-"""Modifiers, one a file: they change what an optimizer is told, or the step it proposes, and work with every optimizer.
+"""Modifiers, one a file, for every optimizer: they change what is minimised, what is told of it, or the step proposed.
 
-Order is fixed where it matters: penalties on the objective first, then those on the oracle in the order given, then the
-optimizer, then those on the update in the order given.
+Order is fixed where it matters: those on the problem first, in the order given (each changes what those before it
+made), penalties on the objective, then those on the oracle in the order given, then the optimizer, then those on the
+update in the order given, and last those that act on the trials as a whole.
 """
 
 from ..interfaces import Modifier
+from .activation_l1 import ActivationL1
+from .adversarial import Adversarial
 from .clip_norm import ClipNorm
 from .clip_value import ClipValue
+from .early_stopping import EarlyStopping
+from .gradient_penalty import GradientPenalty
+from .interval import Interval
 from .l1 import L1
 from .l2 import L2
+from .label_smoothing import LabelSmoothing
+from .orthogonal import Orthogonal
+from .positive import Positive
 from .weight_decay import WeightDecay
+from .weight_noise import WeightNoise
 
 MODIFIERS: dict[str, type[Modifier]] = {
     "clip_norm": ClipNorm,
@@ -17,4 +27,13 @@ MODIFIERS: dict[str, type[Modifier]] = {
     "weight_decay": WeightDecay,
     "l2": L2,
     "l1": L1,
+    "label_smoothing": LabelSmoothing,
+    "activation_l1": ActivationL1,
+    "gradient_penalty": GradientPenalty,
+    "adversarial": Adversarial,
+    "weight_noise": WeightNoise,
+    "early_stopping": EarlyStopping,
+    "interval": Interval,
+    "positive": Positive,
+    "orthogonal": Orthogonal,
 }

@@ -32,12 +32,21 @@ def of_rows(value: Hyper, rows: Rows | None) -> float | Tensor:
 
 
 def penalised(params: Params, layout: Layout, biases: bool) -> Params:
-    """The parameters that a penalty sees: all of them, or with biases and normalisation parameters set to zero."""
-    return params if biases else params * _weights(layout, params.dtype, params.device)
+    """The parameters that a penalty sees, the others set to zero; moving statistics are none, as nothing is learnt there.
+
+    Args:
+        params: of the trials.
+        layout: their roles.
+        biases: biases and normalisation parameters are seen too.
+    """
+    if biases and "buffer" not in layout.roles:
+        return params
+    return params * _seen(layout, biases, params.dtype, params.device)
 
 
 @lru_cache(maxsize=16)
-def _weights(layout: Layout, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "n"]:
-    """1 for weights and coordinates, 0 for biases and normalisation parameters."""
-    kept = [float(role not in ("bias", "norm")) for role in layout.roles]
+def _seen(layout: Layout, biases: bool, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "n"]:
+    """1 for parameters that are seen, 0 for the others."""
+    hidden = ("buffer",) if biases else ("buffer", "bias", "norm")
+    kept = [float(role not in hidden) for role in layout.roles]
     return torch.tensor(kept, dtype=dtype, device=device).repeat_interleave(torch.tensor(layout.sizes, device=device))

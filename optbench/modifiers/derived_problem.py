@@ -109,9 +109,13 @@ def learning(problem: Problem, modifier: str) -> Learning:
     """The learning problem inside all changes.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none built on optbench.nn.Learning.
     """
     inner = core(problem)
+    if inner.family == "learning" and not isinstance(inner, Learning):
+        raise ValueError(
+            f"{modifier} needs a network, such as that of mlp; {type(inner).__name__} is a formula of its own"
+        )
     if not isinstance(inner, Learning):
         raise ValueError(f"{modifier} needs a problem that learns from data, not {type(inner).__name__}")
     return inner

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import nn
 
@@ -57,6 +58,13 @@ class Architecture(Learning):
     def first(self) -> list[nn.Module]:
         """Dropout of the inputs, where it is asked for."""
         return [nn.Dropout(self.input_dropout)] if self.input_dropout else []
+
+    def dense(self, *sizes: int) -> list[nn.Module]:
+        """Fully connected layers of these widths, inputs first; the last has neither normalisation nor activation."""
+        layers: list[nn.Module] = []
+        for before, after in pairwise(sizes[:-1]):
+            layers += [nn.Linear(before, after), *self.normalise(after), *self.activate()]
+        return [*layers, nn.Linear(sizes[-2], sizes[-1])]
 
     def normalise(self, width: int, *, image: bool = False) -> list[nn.Module]:
         """The normalisation of so many units or channels; none is an empty list."""

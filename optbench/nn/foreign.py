@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .forward import Pass
+from .forward import Pass, lead
 from .layers import IN_CONTEXT, LAYERS
 
 
@@ -44,7 +44,7 @@ class Foreign:
         if not self._examined:
             self._examine(own, inputs, run)
         run.at = self._path
-        return self._watched(self._call(own, inputs, run), run)
+        return self._watched(self._call(own, inputs, run), run, alone=True)
 
     def batched(self, values: Mapping[str, Tensor], inputs: tuple[Any, ...], run: Pass) -> Any:
         own = {own: values[whole] for own, whole in self.names.items()}
@@ -55,9 +55,9 @@ class Foreign:
         run.at = self._path
         return self._watched(self._loop(own, inputs, run) if self.looped else self._vmap(own, inputs, run), run)
 
-    def _watched(self, out: Any, run: Pass) -> Any:
+    def _watched(self, out: Any, run: Pass, *, alone: bool = False) -> Any:
         if run.watch is not None:
-            run.watch(self._path, self._copies[run.training], out)
+            run.watch(self._path, self._copies[run.training], lead(out) if alone else out)
         return out
 
     def _call(self, own: Mapping[str, Tensor], inputs: tuple[Any, ...], run: Pass) -> Any:

@@ -11,6 +11,12 @@ from torch import Tensor, nn
 
 from ..randomness import Randomness, hashed
 
+
+def lead(out: Any) -> Any:
+    """Outputs of one trial with the dimension of trials in front."""
+    return out[None] if isinstance(out, Tensor) else tuple(lead(item) for item in out)
+
+
 Watch = Callable[[str, nn.Module, Any], None]
 """Called with (name of the layer, layer, its output `[trials, batch, …]`) after each layer."""
 

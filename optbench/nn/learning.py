@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -19,9 +19,9 @@ from ..data.minibatches import Minibatches
 from ..data.splits import Part, Splits, split
 from ..interfaces import Layout, Loss, Params, Problem, Stream
 from ..randomness import Randomness
-from .forward import Pass, Watch
+from .forward import Pass, Watch, lead
 from .layers import cross_entropy
-from .network import Network, lead
+from .network import Network
 
 REFERENCE = 256
 """Training samples whose statistics batch normalisation uses in evaluation."""
@@ -53,12 +53,15 @@ class Learning(Problem):
         moving_statistics: batch normalisation is judged with moving statistics, not with ones taken anew.
         predictions: dropout masks over which predictions are averaged in evaluation (Monte Carlo); 0: none is dropped
             and the weights stand for their mean (mean field).
+        l2: factor λ of ½ λ ‖weights‖², added in training; the objective stays the mean loss alone.
     """
 
     family: ClassVar[str] = "learning"
     cheap: ClassVar[bool] = False
     default_dtype: ClassVar[torch.dtype] = torch.float32
     judged_by: ClassVar[str] = "validation_loss"
+    reconstructs: ClassVar[bool] = False
+    """The inputs are the targets too, as values."""
 
     data: str = "digits"
     batch_size: int | None = field(default=64, metadata={"range": Range(least=1, whole=True, optional=True)})
@@ -71,6 +74,7 @@ class Learning(Problem):
     augment: Mapping[str, Any] = field(default_factory=dict)
     moving_statistics: bool = setting(False)
     predictions: int = setting(0, least=0)
+    l2: float = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -86,8 +90,13 @@ class Learning(Problem):
         return dataset(self.data)
 
     @cached_property
+    def task(self) -> str:
+        """What is learnt: "classes", "sequence" or "values"."""
+        return "values" if self.reconstructs else self.dataset.task
+
+    @cached_property
     def splits(self) -> Splits:
-        return split(
+        parts = split(
             self.dataset,
             self.split,
             **self.kind,
@@ -96,15 +105,27 @@ class Learning(Problem):
             random_labels=self.random_labels,
             imbalance=self.imbalance,
         )
+        return Splits(*(self.prepared(part, parts.train) for part in (parts.train, parts.validation, parts.test)))
+
+    def prepared(self, part: Part, train: Part) -> Part:
+        """A part as the network sees it: inputs may be changed here, by a fixed rule or one that the training part gives."""
+        return Part(part.x, part.x.flatten(1)) if self.reconstructs else part
 
     @property
     def train(self) -> Part:
         return self.splits.train
 
+    def on_all_but_test(self) -> Learning:
+        """The same problem with the validation part joined to the training part; the network stays the same."""
+        joined = Splits(self.splits.all_but_test, self.splits.validation, self.splits.test)
+        made = replace(self)
+        vars(made).update(splits=joined, network=self.network)  # in place of what the cached properties would make
+        return made
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one input."""
-        return tuple(self.dataset.x.shape[1:])
+        return tuple(self.train.x.shape[1:])
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -123,7 +144,7 @@ class Learning(Problem):
     @property
     def outputs(self) -> int:
         """Numbers that the network gives for a sample (or for each place of a sequence)."""
-        return self.dataset.classes or int(self.dataset.y.shape[-1])
+        return int(self.train.y.shape[-1]) if self.task == "values" else self.dataset.classes
 
     def stream(self, seeds: Sequence[int]) -> Stream:
         augment = None
@@ -167,7 +188,7 @@ class Learning(Problem):
         x = self.train.x[:3].expand(2, -1, *self.shape)
         with torch.no_grad():
             out = network(network.start([0, 1], "trial run", **self.kind), x, self._judging(network, 2))
-        places = tuple(self.dataset.y.shape[1:]) if self.dataset.task == "sequence" else ()
+        places = tuple(self.dataset.y.shape[1:]) if self.task == "sequence" else ()
         expected = (2, len(x[0]), *places, self.outputs)
         if not isinstance(out, Tensor) or tuple(out.shape) != expected:
             found = list(out.shape[1:]) if isinstance(out, Tensor) else type(out).__name__
@@ -191,25 +212,33 @@ class Learning(Problem):
 
     def criterion(self, out: Any, y: Tensor) -> Loss:
         """The loss of each trial, `[trials]`, from its outputs and targets."""
-        if self.dataset.task == "values":
+        if self.task == "values":
             return ((out - y) ** 2).flatten(1).mean(dim=1)
         return cross_entropy(out, y)
 
     def scores(self, out: Any, y: Tensor) -> dict[str, Loss]:
         """Further metrics of each trial, `[trials]`: for labels the accuracy, the share of those that are right."""
-        if self.dataset.task == "values":
+        if self.task == "values":
             return {}
         asked = y >= 0
         right = (out.argmax(dim=-1) == y) & asked
         return {"accuracy": right.flatten(1).sum(dim=1).to(out.dtype) / asked.flatten(1).sum(dim=1)}
 
-    def loss(self, params: Params, batch: Batch) -> Loss:
-        run = Pass(keys=batch.keys, watch=batch.watch)
-        return self._with_terms(self.criterion(self.network(params, batch.x, run), batch.y), run)
+    def whole(self, trials: int) -> Batch:
+        """The training part as one batch for all trials; what a batch of None stands for."""
+        x, y = (values.expand(trials, *values.shape) for values in (self.train.x, self.train.y))
+        return Batch(x, y, self._judging(self.network, trials).keys)
 
-    def loss_and_grad(self, params: Params, batch: Batch) -> tuple[Loss, Params]:
+    def loss(self, params: Params, batch: Batch | None) -> Loss:
+        batch = batch or self.whole(len(params))
+        run = Pass(keys=batch.keys, watch=batch.watch)
+        loss = self._with_terms(self.criterion(self.network(params, batch.x, run), batch.y), run)
+        return loss + 0.5 * self.l2 * (params * self._weights).square().sum(dim=1) if self.l2 else loss
+
+    def loss_and_grad(self, params: Params, batch: Batch | None) -> tuple[Loss, Params]:
         if len(params) > 1:
             return super().loss_and_grad(params, batch)
+        batch = batch or self.whole(1)
         # one trial: gradients of the layers themselves, joined, take 0.7 of the time of going back through the row's views
         own = {name: value[0].detach().requires_grad_() for name, value in self.layout.split(params).items()}
         run = Pass(keys=batch.keys, watch=batch.watch)
@@ -219,7 +248,17 @@ class Learning(Problem):
             (torch.zeros_like(value) if grad is None else grad).flatten()
             for grad, value in zip(gradients, own.values(), strict=True)
         ]
-        return loss.detach(), torch.cat(joined)[None]
+        loss, grad = loss.detach(), torch.cat(joined)[None]
+        if self.l2:
+            weights = params * self._weights
+            loss, grad = loss + 0.5 * self.l2 * weights.square().sum(dim=1), grad + self.l2 * weights
+        return loss, grad
+
+    @cached_property
+    def _weights(self) -> Tensor:
+        """1 for weights, 0 for biases, normalisation and moving statistics: what `l2` sees."""
+        kept = [float(role == "weight") for role in self.layout.roles]
+        return torch.tensor(kept, **self.kind).repeat_interleave(torch.tensor(self.layout.sizes, device=self.device))
 
     @staticmethod
     def _with_terms(loss: Loss, run: Pass) -> Loss:
@@ -256,7 +295,7 @@ class Learning(Problem):
         if self.predictions == 0:
             return self.outputs_of(params, x)
         outs = torch.stack([self.outputs_of(params, x, mask) for mask in range(self.predictions)])
-        if self.dataset.task == "values":
+        if self.task == "values":
             return outs.mean(dim=0)
         return outs.log_softmax(dim=-1).logsumexp(dim=0) - math.log(self.predictions)
 
@@ -329,7 +368,7 @@ class Learning(Problem):
 
     def reference_loss(self) -> float:
         """What the objective is before anything is learnt, whatever the settings."""
-        if self.dataset.task == "values":
+        if self.task == "values":
             y = self.train.y.double()
             return float(((y - y.mean(dim=0)) ** 2).mean())
         return math.log(self.dataset.classes)

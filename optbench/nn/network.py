@@ -14,7 +14,7 @@ from ..interfaces import Layout, Params
 from ..randomness import Randomness, derive
 from .blocks import Composite
 from .foreign import Foreign
-from .forward import Pass
+from .forward import Pass, lead
 from .initialisers import NORMS, initialise, known
 from .layers import LAYERS
 
@@ -80,7 +80,13 @@ class Network:
     def layout(self) -> Layout:
         """The module's parameters in its own order."""
         roles = [
-            "buffer" if own in MOVING else "norm" if isinstance(owner, (*NORMS, nn.PReLU)) else "bias" if "bias" in own else "weight"
+            "buffer"
+            if own in MOVING
+            else "norm"
+            if isinstance(owner, (*NORMS, nn.PReLU))
+            else "bias"
+            if "bias" in own
+            else "weight"
             for owner, own in self._owners.values()
         ]
         shapes = [_shape(owner, own) for owner, own in self._owners.values()]
@@ -148,7 +154,7 @@ class Network:
         names = {own: whole for whole, (owner, own) in self._owners.items() if owner is module}
         if type(module) in LAYERS:
             layer = LAYERS[type(module)]
-            return _leaf(layer.alone if alone else layer.batched, module, path, names)
+            return _leaf(layer.alone if alone else layer.batched, module, path, names, alone)
         found = next((part for part in self._foreign if part.name == path), None)
         if found is None:
             below = {whole.removeprefix(dot): whole for whole in self._owners if whole.startswith(dot)}
@@ -180,11 +186,6 @@ def _shape(owner: nn.Module, own: str) -> tuple[int, ...]:
     return tuple(owner.get_parameter(own).shape)
 
 
-def lead(out: Any) -> Any:
-    """Outputs of one trial with the dimension of trials in front."""
-    return out[None] if isinstance(out, Tensor) else tuple(lead(item) for item in out)
-
-
 def _seeded(make: Callable[[], nn.Module], seed: int) -> nn.Module:
     """A module made with torch's generator at a seed, and the generator as it was afterwards."""
     with torch.random.fork_rng(devices=[]):
@@ -209,12 +210,12 @@ def _composed(module: Composite, parts: Mapping[str, Run]) -> Run:
     return combine
 
 
-def _leaf(layer: Callable[..., Any], module: nn.Module, path: str, names: Mapping[str, str]) -> Run:
+def _leaf(layer: Callable[..., Any], module: nn.Module, path: str, names: Mapping[str, str], alone: bool) -> Run:
     def call(values: Mapping[str, Tensor], inputs: tuple[Any, ...], run: Pass) -> Any:
         run.at = path
         out = layer(module, {own: values[whole] for own, whole in names.items()}, *inputs, run)
         if run.watch is not None:
-            run.watch(path, module, out)
+            run.watch(path, module, lead(out) if alone else out)
         return out
 
     return call

@@ -1,0 +1,7 @@
+"""Its layers are tested in test_deepobs.py."""
+
+from optbench.problems.fmnist_2c2d import Fmnist2c2d
+
+
+def test_batches_are_those_of_the_source():
+    assert Fmnist2c2d().batch_size == 128

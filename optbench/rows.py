@@ -173,6 +173,11 @@ def about(run: Run, problem: Problem | None) -> dict[str, Any]:
         "schedule": words["schedule"] | {"label": labels["schedule"], "name": run.schedule["name"]},
         "problem": words["problem"] | {"label": labels["problem"], "name": run.problem["name"]},
     }
+    if run.instruments:
+        told["instruments"] = {
+            name: {w: describe(type(i))[w] for w in ("summary", "formula", "text", "source")}
+            for name, i in run.build_instruments().items()
+        }
     if problem is not None:
         minimiser = problem.minimiser()
         told["problem"] |= {

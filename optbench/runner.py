@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from .instruments import Instrument, Surface
-from .instruments.measured import Measured
+from .instruments.measured import Measured, slices
 from .interfaces import Modifier, Optimizer, Problem, Schedule, select
 from .memory import trial_bytes
 from .meter import Clocks, state_bytes
@@ -77,7 +77,8 @@ def run_trials(
     size = at_once(changed(problem, modifiers), optimizer, len(seeds), trials_at_once, memory)
     parts = [slice(k, k + 1) for k in range(len(seeds))] if size == 1 else chunks(len(seeds), size)
     until = None if timeout is None else time.perf_counter() + timeout
-    outcomes = []
+    outcomes: list[Outcome] = []
+    looked: list[Measured] = []
     for part in parts:
         chosen = (optimizer, schedule, list(modifiers))
         if len(parts) > 1:
@@ -85,17 +86,21 @@ def run_trials(
         trials = Trials(problem, *chosen, list(seeds[part]), steps)
         if trials_at_once == 1 and not outcomes:
             Trials(problem, *chosen, list(seeds[part]), steps).step(0)  # warms up, so that the first clock is fair
-        measured = Measured(trials, list(seeds[part]), instruments or {})
-        outcomes.append(_run(trials, len(seeds[part]), curves, test, trials_at_once == 1, until, measured))
+        looked.append(Measured(trials, list(seeds[part]), instruments or {}))
+        outcomes.append(_run(trials, len(seeds[part]), curves, test, trials_at_once == 1, until, looked[-1]))
     recording = _joined([o.recording for o in outcomes])
     if not np.isfinite(recording.start_loss).any():
         raise ValueError(
             f"{type(problem).__name__}: the objective is {recording.start_loss[0]:g} at the start of every trial; "
             "look at its start() and its data"
         )
+    began = time.perf_counter()
+    recording = replace(recording, slices=slices(looked, [part.start for part in parts], seeds))
+    seconds = {name: sum(o.seconds[name] for o in outcomes) for name in outcomes[0].seconds}
+    seconds["evaluate"] += time.perf_counter() - began
     return Outcome(
         recording,
-        {name: sum(o.seconds[name] for o in outcomes) for name in outcomes[0].seconds},
+        seconds,
         outcomes[0].state_bytes,
         size,
         any(o.timed_out for o in outcomes),
@@ -165,7 +170,7 @@ def _run(
             recorder.instruments(steps, measured.at(steps, trials.params, costly=True))
     recording = recorder.recording()
     if measured and not timed_out:
-        recording = replace(recording, slices=measured.slices(recorder.rows, recording.died))
+        measured.end(recorder.rows, recording.died)
     clocks.switch("")
     return Outcome(recording, clocks.seconds, state_size, count, timed_out)
 
@@ -196,8 +201,6 @@ def _joined(parts: list[Recording]) -> Recording:
         values = [getattr(part, f.name) for part in parts]
         if f.name == "steps":
             joined[f.name] = values[0]
-        elif f.name == "slices":
-            joined[f.name] = _joined_slices(parts)
         elif isinstance(values[0], dict):
             names = list(values[0]) + [n for v in values[1:] for n in v if n not in values[0]]
             joined[f.name] = {
@@ -209,16 +212,6 @@ def _joined(parts: list[Recording]) -> Recording:
         else:
             joined[f.name] = np.concatenate(values, axis=-1)
     return replace(parts[0], **joined)
-
-
-def _joined_slices(parts: list[Recording]) -> dict[str, np.ndarray]:
-    firsts = np.cumsum([0] + [len(part.final_loss) for part in parts])
-    columns: dict[str, list[np.ndarray]] = {}
-    for part, first in zip(parts, firsts, strict=False):
-        for name, values in part.slices.items():
-            counts = name in ("trial", "other")
-            columns.setdefault(name, []).append(np.where(values >= 0, values + first, -1) if counts else values)
-    return {name: np.concatenate(values) for name, values in columns.items()}
 
 
 def _or_nan(values: dict[str, np.ndarray], name: str, part: Recording, kind: str) -> np.ndarray:

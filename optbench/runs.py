@@ -91,6 +91,7 @@ class Run:
         paths = (self.optimizer.get("params"), self.problem.get("network_class"), self.problem.get("data"))
         named = [load_object(path) for path in paths if isinstance(path, str) and is_path(path)]
         sources += [fingerprint(found) for found in named if callable(found)]
+        sources += [fingerprint(type(instrument)) for instrument in self.build_instruments().values()]
         return _hash([self.config, self.classes[0].version, sources])
 
     @cached_property
@@ -208,8 +209,11 @@ class Run:
         problem = make(self.classes[0], self.problem["name"], settings_of(self.problem))
         try:
             problem.stream([0])
-            for instrument in self.build_instruments().values():
-                instrument.check(problem)
+            for name, instrument in self.build_instruments().items():
+                try:
+                    instrument.check(problem)
+                except UsageError as error:
+                    raise UsageError(f"{self.labels['problem']}: the instrument {name} {error}") from error
         except ValueError as error:  # such as a batch larger than the data
             raise UsageError(f"{self.labels['problem']}: {error}") from error
 

@@ -8,6 +8,7 @@ from .cifar10_3c3d import Cifar103c3d
 from .cliff import Cliff
 from .cnn import CNN
 from .coordinate_network import CoordinateNetwork
+from .deep_linear import DeepLinear
 from .digits_2c2d import Digits2c2d
 from .digits_vae import DigitsVAE
 from .fmnist_2c2d import Fmnist2c2d
@@ -17,12 +18,16 @@ from .logistic_regression import LogisticRegression
 from .mlp import MLP
 from .mnist_vae import MnistVAE
 from .module import Module
+from .multi_task import MultiTask
 from .patches_3c3d import Patches3c3d
 from .quadratic import Quadratic
 from .quadratic_deep import QuadraticDeep
 from .rastrigin import Rastrigin
+from .resnet import ResNet
+from .rnn import RNN
 from .rosenbrock import Rosenbrock
 from .saddle import Saddle
+from .transformer import Transformer
 from .vae import VAE
 
 PROBLEMS: dict[str, type[Problem]] = {
@@ -32,6 +37,7 @@ PROBLEMS: dict[str, type[Problem]] = {
     "cliff": Cliff,
     "cnn": CNN,
     "coordinate_network": CoordinateNetwork,
+    "deep_linear": DeepLinear,
     "digits_2c2d": Digits2c2d,
     "digits_vae": DigitsVAE,
     "fmnist_2c2d": Fmnist2c2d,
@@ -41,11 +47,15 @@ PROBLEMS: dict[str, type[Problem]] = {
     "mlp": MLP,
     "mnist_vae": MnistVAE,
     "module": Module,
+    "multi_task": MultiTask,
     "patches_3c3d": Patches3c3d,
     "quadratic": Quadratic,
     "quadratic_deep": QuadraticDeep,
     "rastrigin": Rastrigin,
+    "resnet": ResNet,
+    "rnn": RNN,
     "rosenbrock": Rosenbrock,
     "saddle": Saddle,
+    "transformer": Transformer,
     "vae": VAE,
 }

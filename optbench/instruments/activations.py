@@ -22,9 +22,7 @@ class OfUnits(LearningInstrument):
     def check(self, problem: Problem) -> None:
         super().check(problem)
         if not any(isinstance(layer, HIDDEN) for layer in problem.network.template.modules()):  # type: ignore[attr-defined]
-            raise UsageError(
-                "instruments: this one needs a network with layers such as torch.nn.ReLU or Tanh; it has none"
-            )
+            raise UsageError("needs a network with layers such as torch.nn.ReLU or Tanh; this one has none")
 
     def seen(self, view: View) -> Iterator[tuple[str, nn.Module, Tensor]]:
         """Name, layer and output `[trials, samples, …, units]` of each activation layer; channels of images last."""
@@ -68,7 +66,7 @@ class Saturation(OfUnits):
     def check(self, problem: Problem) -> None:
         super().check(problem)
         if not any(isinstance(m, (nn.Tanh, nn.Sigmoid)) for m in problem.network.template.modules()):  # type: ignore[attr-defined]
-            raise UsageError("instruments: saturation needs tanh or sigmoid units; add problem.activation=tanh")
+            raise UsageError("needs tanh or sigmoid units; add problem.activation=tanh")
 
     def measure(self, view: View) -> dict[str, Loss]:
         bounds = {nn.Tanh: (-1.0, 1.0), nn.Sigmoid: (0.0, 1.0)}

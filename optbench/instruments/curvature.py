@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -22,15 +24,23 @@ def fixed_batch(problem: Problem, trials: int) -> Batch:
     return problem.reference_batch(trials) if isinstance(problem, Learning) else None
 
 
-def hessian_products(problem: Problem, params: Params, batch: Batch, vectors: Tensor) -> Tensor:
-    """H v for each trial and vector, `[vectors, trials, n]`, by differentiating the gradient along v."""
+def hessian_product(problem: Problem, params: Params, batch: Batch) -> Callable[[Tensor], Tensor]:
+    """v ↦ H v of each trial, `[trials, n]` both, by differentiating the gradient along v."""
     at = params.detach().requires_grad_()
     (grad,) = torch.autograd.grad(problem.loss(at, batch).sum(), at, create_graph=True)
-    products = [torch.autograd.grad(grad, at, v, retain_graph=True, materialize_grads=True)[0] for v in vectors]
-    return torch.stack(products).detach()
+    if not grad.requires_grad:  # a linear objective
+        return torch.zeros_like
+    return lambda v: torch.autograd.grad(grad, at, v, retain_graph=True, materialize_grads=True)[0]
 
 
-def lanczos(product, start: Tensor, steps: int) -> Tensor:
+def moved(problem: Problem) -> Tensor:
+    """1 for parameters, 0 for moving statistics, of which the objective is no function: `[n]`."""
+    layout = problem.layout
+    kept = torch.tensor([float(role != "buffer") for role in layout.roles], **problem.kind)
+    return kept.repeat_interleave(torch.tensor(layout.sizes, device=problem.device))
+
+
+def lanczos(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> Tensor:
     """Eigenvalues of symmetric matrices, one a row, by the Lanczos iteration with full reorthogonalisation, `[trials, steps]`.
 
     Args:
@@ -38,24 +48,28 @@ def lanczos(product, start: Tensor, steps: int) -> Tensor:
         start: first vectors `[trials, n]`, not zero.
         steps: of the iteration, at most n.
 
-    A row whose Krylov space is exhausted sooner has zeros among its values.
+    A row whose Krylov space is exhausted sooner has the Rayleigh quotient of its first vector among its values, which lies
+    within their range. Where a product is not finite, all are nan.
 
     Source: Golub & Van Loan, "Matrix computations" (2013), Algorithm 10.1.1 with section 10.3.4.
     """
+    tiny = 100 * torch.finfo(start.dtype).eps
     basis = [start / start.norm(dim=1, keepdim=True)]
     tridiagonal = start.new_zeros(len(start), steps, steps)
+    alive = torch.ones_like(start[:, :1], dtype=torch.bool)
     for k in range(steps):
         w = product(basis[-1])
-        tridiagonal[:, k, k] = (w * basis[-1]).sum(dim=1)
+        tridiagonal[:, k, k] = torch.where(alive[:, 0], (w * basis[-1]).sum(dim=1), tridiagonal[:, 0, 0])
         for _ in range(2):  # once is not enough in floating point
             for q in basis:
                 w = w - (w * q).sum(dim=1, keepdim=True) * q
         length = w.norm(dim=1, keepdim=True)
         if k + 1 < steps:
-            going = length > 1e-6 * tridiagonal.abs().amax(dim=(1, 2))[:, None]
-            tridiagonal[:, k, k + 1] = tridiagonal[:, k + 1, k] = torch.where(going, length, 0)[:, 0]
-            basis.append(torch.where(going, w / length.clamp(min=1e-300), 0))
-    return torch.linalg.eigvalsh(tridiagonal.nan_to_num(0.0, 0.0, 0.0))
+            alive = alive & (length > tiny * tridiagonal.abs().amax(dim=(1, 2))[:, None])
+            tridiagonal[:, k, k + 1] = tridiagonal[:, k + 1, k] = torch.where(alive, length, 0)[:, 0]
+            basis.append(torch.where(alive, w / length, 0))
+    known = tridiagonal.isfinite().all(dim=2).all(dim=1)[:, None]
+    return torch.linalg.eigvalsh(tridiagonal.nan_to_num(0.0, 0.0, 0.0)).where(known, float("nan"))
 
 
 class HessianEigenvalue(Instrument):
@@ -80,14 +94,10 @@ class HessianEigenvalue(Instrument):
             batch = fixed_batch(problem, len(params))
             seeds = list(view.seeds)[rows]
             first = Randomness(seeds, "lanczos", params.device).normal(0, problem.layout.n, dtype=params.dtype)
-            at = params.detach().requires_grad_()
-            (grad,) = torch.autograd.grad(problem.loss(at, batch).sum(), at, create_graph=True)
-
-            def product(v: Tensor, grad: Tensor = grad, at: Tensor = at) -> Tensor:
-                return torch.autograd.grad(grad, at, v, retain_graph=True, materialize_grads=True)[0]
-
-            values = lanczos(product, first, min(LANCZOS, problem.layout.n))[:, -1]
-            found.append(values.where(params.isfinite().all(dim=1), float("nan")))
+            kept = moved(problem)
+            product = hessian_product(problem, params, batch)
+            steps = min(LANCZOS, int(kept.sum()))
+            found.append(lanczos(lambda v, h=product, kept=kept: kept * h(v), kept * first, steps)[:, -1])
         return {"hessian_eigenvalue": torch.cat(found)}
 
 
@@ -111,9 +121,9 @@ class HessianTrace(Instrument):
             params, seeds = view.params[rows], list(view.seeds)[rows]
             random = Randomness(seeds, "hutchinson", params.device)
             signs = torch.stack([random.uniform(k, problem.layout.n) for k in range(VECTORS)])
-            signs = torch.where(signs < 0.5, -1.0, 1.0).to(params.dtype)
-            products = hessian_products(problem, params, fixed_batch(problem, len(params)), signs)
-            deviation, mean = torch.std_mean((signs * products).sum(dim=2), dim=0)
+            signs = torch.where(signs < 0.5, -1.0, 1.0).to(params.dtype) * moved(problem)
+            product = hessian_product(problem, params, fixed_batch(problem, len(params)))
+            deviation, mean = torch.std_mean(torch.stack([(v * product(v)).sum(dim=1) for v in signs]), dim=0)
             means.append(mean)
             errors.append(deviation / VECTORS**0.5)
         return {"hessian_trace": torch.cat(means), "hessian_trace_error": torch.cat(errors)}

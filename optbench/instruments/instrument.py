@@ -51,7 +51,7 @@ class Instrument(abc.ABC):
         """Refuse a problem that has not what is measured.
 
         Raises:
-            UsageError: one line that says what is needed.
+            UsageError: what it needs, as the end of a sentence that begins with its name.
         """
 
     @abc.abstractmethod
@@ -64,9 +64,7 @@ class LearningInstrument(Instrument):
 
     def check(self, problem: Problem) -> None:
         if not isinstance(problem, Learning):
-            raise UsageError(
-                f"instruments: this one needs a problem that learns from data, not {type(problem).__name__}"
-            )
+            raise UsageError(f"needs a problem that learns from data, which {type(problem).__name__} does not")
 
 
 class Surface(abc.ABC):
@@ -76,8 +74,16 @@ class Surface(abc.ABC):
         """Every problem has an objective."""
 
     @abc.abstractmethod
-    def scan(self, problem: Problem, seeds: Sequence[int], start: Params, end: Params) -> dict[str, list[float]]:
-        """Columns trial, other (−1: its own start), alpha, beta and objective; trials count from 0 within `end`."""
+    def scan(
+        self, problem: Problem, trials: Sequence[int], seeds: Sequence[int], start: Params, end: Params
+    ) -> dict[str, list[float]]:
+        """Columns trial, other (−1: its own start), alpha, beta and objective.
+
+        Args:
+            problem: what is minimised, without what modifiers add.
+            trials, seeds: numbers and seeds of the trials that came to their end; those of one setting stand together.
+            start, end: parameters of each, `[trials, n]`.
+        """
 
 
 def norms(problem: Problem, values: Tensor) -> dict[str, Tensor]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from ..interfaces import Loss, Params, Rows
+from ..interfaces import Batch, Loss, Params, Problem, Rows, select
+from ..oracle import chunks
 from ..record import grid_steps, recorded_steps
 from ..trials import Trials
 from .instrument import Instrument, Surface, View
@@ -33,6 +33,8 @@ class Measured:
         even = grid_steps(trials.steps)  # the recorded step next to each of an even grid, where it is none itself
         self.grid = {min(recorded, key=lambda step: abs(step - wanted)) for wanted in even}
 
+        self.ended: tuple[np.ndarray, Params] | None = None
+
     def __bool__(self) -> bool:
         return bool(self.instruments or self.surfaces)
 
@@ -51,28 +53,51 @@ class Measured:
         asked_there = step < trials.steps and oracle.first_params is params and trials.problem is problem
         grad = oracle.first_grad if asked_there else None
         if grad is None:
-            _, grad = problem.loss_and_grad(trials.problem.point(params), batch)
+            grad = _gradient(problem, trials.problem.point(params), batch)
         point = trials.problem.point
         after = None if step == trials.steps else point(seen)
         view = View(problem, self.seeds, point(params).detach(), grad, after, batch)
         return {name: value.detach() for i in chosen for name, value in i.measure(view).items()}
 
-    def slices(self, rows: Rows, died: np.ndarray) -> dict[str, np.ndarray]:
-        """What surfaces measure around the trials that came to their end; rows: the present trials' numbers."""
-        alive = torch.tensor([k for k, row in enumerate(rows.tolist()) if died[row] < 0], dtype=torch.int64)
-        if not self.surfaces or len(alive) == 0:
-            return {}
-        trials, problem = self.trials, self.trials.asked
-        end: Tensor = trials.problem.point(trials.params[alive])
-        seeds = [self.seeds[k] for k in alive.tolist()]
-        start = problem.start(seeds)
-        columns: dict[str, list[np.ndarray]] = {}
-        number = rows[alive].cpu().numpy()
-        for name, surface in self.surfaces.items():
-            found = {key: np.asarray(value) for key, value in surface.scan(problem, seeds, start, end).items()}
-            trial, other = found["trial"].astype(np.int64), found["other"].astype(np.int64)
-            found |= {"trial": number[trial], "other": np.where(other < 0, -1, number[other])}
-            found["instrument"] = np.full(len(trial), name)
-            for key, value in found.items():
-                columns.setdefault(key, []).append(value)
-        return {key: np.concatenate(values) for key, values in columns.items()}
+    def end(self, rows: Rows, died: np.ndarray) -> None:
+        """Keep where the trials that came to their end did so; rows: the present trials' numbers."""
+        if self.surfaces:
+            alive = torch.tensor([k for k, row in enumerate(rows.tolist()) if died[row] < 0], dtype=torch.int64)
+            self.ended = rows[alive].cpu().numpy(), self.trials.problem.point(self.trials.params[alive]).detach()
+
+
+def slices(parts: Sequence[Measured], firsts: Sequence[int], seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """What surfaces measure around the solutions of a run's trials, in however many tensors these were held.
+
+    Args:
+        parts: one a tensor, which have ended.
+        firsts: number of the first trial of each.
+        seeds: of all trials.
+    """
+    ended = [(first + part.ended[0], part.ended[1]) for part, first in zip(parts, firsts, strict=True) if part.ended]
+    surfaces = parts[0].surfaces
+    if not surfaces or not sum(len(numbers) for numbers, _ in ended):
+        return {}
+    number = np.concatenate([numbers for numbers, _ in ended])
+    order = np.argsort(number)  # trials leave a tensor out of order
+    number, end = number[order], torch.cat([params for _, params in ended])[torch.from_numpy(order)]
+    problem, own = parts[0].trials.asked, [seeds[k] for k in number.tolist()]
+    start = problem.start(own)
+    columns: dict[str, list[np.ndarray]] = {}
+    for name, surface in surfaces.items():
+        found = {key: np.asarray(value) for key, value in surface.scan(problem, number.tolist(), own, start, end).items()}
+        found |= {key: found[key].astype(np.int64) for key in ("trial", "other")}
+        found["instrument"] = np.full(len(found["trial"]), name)
+        for key, value in found.items():
+            columns.setdefault(key, []).append(value)
+    return {key: np.concatenate(values) for key, values in columns.items()}
+
+
+def _gradient(problem: Problem, params: Params, batch: Batch) -> Params:
+    """Gradients of the trials, as many at once as the problem allows."""
+    rows = len(params)
+    parts = [
+        problem.loss_and_grad(params[part], None if batch is None else select(batch, part))[1]
+        for part in chunks(rows, problem.loss_chunk or rows)
+    ]
+    return torch.cat(parts)

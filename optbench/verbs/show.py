@@ -14,6 +14,7 @@ from .. import registry
 from ..describe import describe
 from ..errors import UsageError, near
 from ..executors import EXECUTORS
+from ..instruments import INSTRUMENTS
 from ..interfaces import Modifier, Optimizer, Problem, Schedule
 from ..optimizers.from_torch import FromTorch
 from ..optimizers.from_torch import defaults as torch_defaults
@@ -29,7 +30,7 @@ PLURALS = {"problems": "problem", "optimizers": "optimizer", "schedules": "sched
 
 def listing(kind: str) -> int:
     """Every entry of a kind with its family and summary."""
-    kinds = (*PLURALS, "executors", "suites")
+    kinds = (*PLURALS, "instruments", "executors", "suites")
     plural = kind if kind in kinds else f"{kind}s"
     if plural not in kinds:
         raise UsageError(f"there is nothing called {kind!r} to list{near(kind, kinds)} (there are {', '.join(kinds)})")
@@ -40,7 +41,8 @@ def listing(kind: str) -> int:
         for file in sorted((registry.conf() / "suite").glob("*.yaml")):
             table.add_row(file.stem, file.read_text().splitlines()[0].lstrip("# "))
     else:
-        entries = EXECUTORS if plural == "executors" else registry.table(PLURALS[plural])
+        others = {"executors": EXECUTORS, "instruments": INSTRUMENTS}
+        entries = others[plural] if plural in others else registry.table(PLURALS[plural])
         families = plural in ("problems", "optimizers")
         if families:
             table.add_column("family", no_wrap=True)
@@ -123,7 +125,9 @@ def _find(name: str) -> tuple[str, type]:
     for kind in registry.KINDS:
         if name in registry.table(kind):
             return kind, registry.table(kind)[name]
-    everything = [n for kind in registry.KINDS for n in registry.table(kind)]
+    if name in INSTRUMENTS:
+        return "instrument", INSTRUMENTS[name]
+    everything = [*(n for kind in registry.KINDS for n in registry.table(kind)), *INSTRUMENTS]
     raise UsageError(
         f"nothing is called {name!r}{near(name, everything)} (`optbench list optimizers` and so on show all)"
     )

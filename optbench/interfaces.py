@@ -306,6 +306,7 @@ class TrialsModifier(abc.ABC):
 
     place: ClassVar[str] = "trials"
 
+    @abc.abstractmethod
     def check(self, problem: Problem, steps: int) -> None:
         """Refuse a problem or a budget that it cannot work with.
 

@@ -50,17 +50,34 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
     Raises:
         UsageError: a name, key or value is wrong; one line that names the fix.
     """
+    typed = {o.key_or_group: o for o in parse(words)}
+    configs: list[dict[str, Any]] = []
+    runs: list[Run] = []
     with Options(config_dir) as options:
-        typed = {o.key_or_group: o for o in parse(words)}
-        suite = _suite(typed, options)
-        chosen = {o.key_or_group: o for o in parse(suite)} | typed
-        if "optimizer.class" in typed and "optimizer" not in typed:
-            chosen |= {o.key_or_group: o for o in parse(["optimizer=from_torch"])}
-        choices = {group: _group_choices(group, chosen.pop(group, None), options) for group in GROUPS}
-        nodes, rest = options.load(choices)
-    values = {key: alternatives(key, override) for key, override in chosen.items()}
+        for block in _suite(typed, options):
+            made, fixed = _block(typed, block, options)
+            configs += made
+            runs += [_run(config, fixed) for config in made]
+    runs = _distinct(runs)
+    _check(runs)
     suite_name = None if "suite" not in typed else str(alternatives("suite", typed["suite"])[0])
-    values.pop("suite", None)
+    first = configs[0]
+    results = Path(str(first["results"] or Path("results") / (suite_name or "sweep")))
+    if first["memory"] is not None:
+        parse_size(first["memory"])
+    return Plan(_told_apart(runs), first["executor"], results, first["memory"], suite_name, list(words), configs)
+
+
+def _block(
+    typed: Mapping[str, Override], suite: list[str], options: Options
+) -> tuple[list[dict[str, Any]], set[str]]:
+    """The configurations of one block of a suite, and the keys that were set in it or typed."""
+    chosen = {o.key_or_group: o for o in parse(suite)} | typed
+    if "optimizer.class" in typed and "optimizer" not in typed:
+        chosen |= {o.key_or_group: o for o in parse(["optimizer=from_torch"])}
+    choices = {group: _group_choices(group, chosen.pop(group, None), options) for group in GROUPS}
+    nodes, rest = options.load(choices)
+    values = {key: alternatives(key, override) for key, override in chosen.items() if key != "suite"}
     configs = [
         _config(rest, dict(zip(GROUPS, picked, strict=True)), dict(zip(values, set_to, strict=True)))
         for picked in itertools.product(*(nodes[group] for group in GROUPS))
@@ -72,25 +89,21 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
     searched = [key for key in values if key.startswith("search.")]
     if searched and all(isinstance(c["tuning"], Mapping) and c["tuning"]["method"] == "none" for c in configs):
         raise UsageError(f"{searched[0]} has no effect while tuning.method is none; add tuning.method=grid")
-    runs = _distinct([_run(config, set(values)) for config in configs])
-    _check(runs)
-    first = configs[0]
-    results = Path(str(first["results"] or Path("results") / (suite_name or "sweep")))
-    if first["memory"] is not None:
-        parse_size(first["memory"])
-    return Plan(_told_apart(runs), first["executor"], results, first["memory"], suite_name, list(words), configs)
+    return configs, set(values)
 
 
-def _suite(typed: Mapping[str, Override], options: Options) -> list[str]:
+def _suite(typed: Mapping[str, Override], options: Options) -> list[list[str]]:
+    """The blocks of a suite, each a list of overrides; a plain list of them is one block, and no suite an empty one."""
     if "suite" not in typed:
-        return []
+        return [[]]
     names = alternatives("suite", typed["suite"])
     if len(names) != 1:
         raise UsageError("one suite at a time: suite=quick")
     file = options.file("suite", str(names[0]))
     try:
-        content = yaml.safe_load(file.read_text())
-        return [str(word) for word in content["overrides"]]
+        listed = yaml.safe_load(file.read_text())["overrides"]
+        blocks = listed if all(isinstance(item, list) for item in listed) else [listed]
+        return [[str(word) for word in block] for block in blocks]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
         raise UsageError(f"{file} must hold `overrides:` and a list of overrides: {one_line(error)}") from error
 

@@ -176,6 +176,7 @@ def about(run: Run, problem: Problem | None) -> dict[str, Any]:
     if run.instruments:
         told["instruments"] = {
             name: {w: describe(type(i))[w] for w in ("summary", "formula", "text", "source")}
+            | {"columns": list(i.columns)}
             for name, i in run.build_instruments().items()
         }
     if problem is not None:

@@ -48,6 +48,8 @@ class DeadUnits(OfUnits):
     Source: Lu, Shin, Su & Karniadakis, "Dying ReLU and initialization", Commun. Comput. Phys. 28 (2020), 1671–1706.
     """
 
+    columns = ("dead_units",)
+
     def measure(self, view: View) -> dict[str, Loss]:
         dead = {name: (out == 0).flatten(1, -2).all(dim=1) for name, _, out in self.seen(view)}
         return _shares("dead_units", dead, view)
@@ -62,6 +64,8 @@ class Saturation(OfUnits):
 
     Source: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
     """
+
+    columns = ("saturation",)
 
     def check(self, problem: Problem) -> None:
         super().check(problem)
@@ -86,6 +90,8 @@ class Activations(OfUnits):
 
     Source: Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010.
     """
+
+    columns = ("activation_mean", "activation_deviation")
 
     def measure(self, view: View) -> dict[str, Loss]:
         columns = {}

@@ -85,6 +85,7 @@ class HessianEigenvalue(Instrument):
     multiplication by the Hessian", Neural Computation 6 (1994), 147–160.
     """
 
+    columns = ("hessian_eigenvalue",)
     costly = True
 
     def measure(self, view: View) -> dict[str, Loss]:
@@ -113,6 +114,7 @@ class HessianTrace(Instrument):
     (1990), 433–450.
     """
 
+    columns = ("hessian_trace", "hessian_trace_error")
     costly = True
 
     def measure(self, view: View) -> dict[str, Loss]:

@@ -44,6 +44,8 @@ class View:
 class Instrument(abc.ABC):
     """Measures the trials at recorded steps, off the training clock, without changing them."""
 
+    columns: ClassVar[tuple[str, ...]]
+    """Names of what is measured, without those of layers, which are COLUMN.LAYER."""
     costly: ClassVar[bool] = False
     """Only every 2 % of the budget; else at each of the about 200 recorded steps."""
 
@@ -69,6 +71,8 @@ class LearningInstrument(Instrument):
 
 class Surface(abc.ABC):
     """Measures the objective around solutions once, when the trials have ended; its values are rows of `slices`."""
+
+    columns: ClassVar[tuple[str, ...]] = ()
 
     def check(self, problem: Problem) -> None:  # noqa: B027
         """Every problem has an objective."""

@@ -27,6 +27,7 @@ class GradientNoise(LearningInstrument):
     appendix A, https://arxiv.org/abs/1812.06162: the simple noise scale.
     """
 
+    columns = ("gradient_variance", "noise_scale")
     costly = True
 
     def check(self, problem: Problem) -> None:

@@ -16,6 +16,8 @@ class GradientNorm(Instrument):
     Source: Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.2.5.
     """
 
+    columns = ("gradient_norm",)
+
     def measure(self, view: View) -> dict[str, Loss]:
         return named("gradient_norm", norms(view.problem, view.grad))
 
@@ -27,6 +29,8 @@ class WeightNorm(Instrument):
 
     Source: Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 7.1.
     """
+
+    columns = ("weight_norm",)
 
     def measure(self, view: View) -> dict[str, Loss]:
         return named("weight_norm", norms(view.problem, view.params))
@@ -41,6 +45,8 @@ class UpdateRatio(Instrument):
 
     Source: Karpathy, "CS231n: Neural networks part 3", ratio of weights and updates, https://cs231n.github.io/neural-networks-3.
     """
+
+    columns = ("update_ratio",)
 
     def measure(self, view: View) -> dict[str, Loss]:
         if view.after is None:

@@ -18,6 +18,7 @@ class GeneralisationGap(LearningInstrument):
     Source: Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 5.2.
     """
 
+    columns = ("generalisation_gap",)
     costly = True
 
     def measure(self, view: View) -> dict[str, Loss]:
@@ -37,6 +38,7 @@ class ActivationBytes(LearningInstrument):
     https://arxiv.org/abs/1604.06174, section 3.
     """
 
+    columns = ("activation_bytes",)
     costly = True
 
     def measure(self, view: View) -> dict[str, Loss]:

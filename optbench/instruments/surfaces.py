@@ -24,7 +24,7 @@ ROWS = 64
 class LossLine(Surface):
     """The objective along the straight line from start to solution, and between the solutions of neighbouring seeds.
 
-        θ(α) = (1 − α) θ_a + α θ_b,   α = −0.25 … 1.25
+        θ(α) = (1 − α) θ₀ + α θ₁,   α = −0.25 … 1.25
 
     Where no hill stands between two solutions of one setting, they lie in one valley. Neighbours are seeds k and k + 1; a
     trial that failed has no line.

@@ -294,10 +294,12 @@ class Learning(Problem):
         """Outputs of the trials; with Monte-Carlo dropout the logarithm of the mean probability (values: the mean)."""
         if self.predictions == 0:
             return self.outputs_of(params, x)
-        outs = torch.stack([self.outputs_of(params, x, mask) for mask in range(self.predictions)])
+        outs = [self.outputs_of(params, x, mask) for mask in range(self.predictions)]
+        # reduced over a last dimension, as sums over the first depend on how many trials there are, in the last bit
         if self.task == "values":
-            return outs.mean(dim=0)
-        return outs.log_softmax(dim=-1).logsumexp(dim=0) - math.log(self.predictions)
+            return torch.stack(outs, dim=-1).mean(dim=-1)
+        each = torch.stack([out.log_softmax(dim=-1) for out in outs], dim=-1)
+        return each.logsumexp(dim=-1) - math.log(self.predictions)
 
     def measure(self, params: Params, part: Part) -> dict[str, Loss]:
         """Loss and scores of the trials on one part, without gradient; trials and samples in chunks."""

@@ -25,6 +25,9 @@ from .standing import Standing, standing
 from .story import Text, amount_of_target, lead, reading, verdict
 from .tables import Table, heat_table, summary_table
 
+MEASURED = ("measure-", "layers-", "loss-")
+"""How the kinds of figures begin that show what instruments measured."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -93,6 +96,11 @@ class Content:
         """All tables in the order of the page, but for the heat map, whose numbers are those of a figure."""
         found = [*self.runtimes.values(), self.optimizers, self.summary_table]
         return [*found, self.failed_runs] if self.failed_runs else found
+
+    def instruments(self, problem: str) -> list[Place]:
+        """The places of what instruments measured on a problem."""
+        own = dict.fromkeys(f.kind for f in self.figures if f.problem == problem and f.kind.startswith(MEASURED))
+        return self.places(*own, problem=problem)
 
     def places(self, *kinds: str, problem: str = "") -> list[Place]:
         """The places of these kinds that belong to a problem, or to none."""

@@ -21,6 +21,7 @@ class Joined:
     trials: pd.DataFrame
     curves: pd.DataFrame
     hits: pd.DataFrame
+    slices: pd.DataFrame
     sweeps: Sequence[Mapping[str, Any]]
 
 
@@ -39,7 +40,7 @@ def join(parts: Sequence[Stored]) -> Joined:
     """One result set from several; of runs with equal identity the first is kept."""
     if len(parts) == 1:
         only = parts[0]
-        return Joined(only.runs, only.trials, only.curves, only.hits, only.sweeps)
+        return Joined(only.runs, only.trials, only.curves, only.hits, only.slices, only.sweeps)
     seen: set[str] = set()
     kept: list[set[str]] = []
     for part in parts:
@@ -55,4 +56,5 @@ def join(parts: Sequence[Stored]) -> Joined:
         return pd.concat(frames, ignore_index=True) if frames else getattr(parts[0], name)
 
     sweeps = [sweep for part in parts for sweep in part.sweeps]
-    return Joined(stacked("runs"), stacked("trials"), stacked("curves"), stacked("hits"), sweeps)
+    runs, trials, curves, hits, slices = map(stacked, ("runs", "trials", "curves", "hits", "slices"))
+    return Joined(runs, trials, curves, hits, slices, sweeps)

@@ -31,6 +31,7 @@ def render(content: Content) -> str:
         blocks += [plain(str(about.get("summary", ""))), rich(content.verdicts[problem][0])]
         blocks += _places(content.places("convergence", "sensitivity", "trajectories", "schedules", problem=problem))
         blocks += _table(content.runtimes[problem])
+        blocks += _places(content.instruments(problem))
     blocks += ["## Optimizers", *_table(content.optimizers)]
     blocks += _places(content.places("schedules", "budget", "step-cost", "memory"))
     blocks += ["## All numbers", *_table(content.summary_table)]

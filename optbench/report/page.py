@@ -198,6 +198,7 @@ def _problem(content: Content, problem: str, numbers: Iterator[int]) -> str:
     about, (verdict, bad) = content.match.about[problem], content.verdicts[problem]
     kind = " · ".join([escape(str(about.get("family", ""))), f"n = {grouped(content.sizes[problem])}"])
     places = content.places("convergence", "sensitivity", "trajectories", "schedules", problem=problem)
+    looked = content.instruments(problem)
     inside = (
         tag("h3", escape(problem) + tag("small", kind))
         + tag("p", escape(str(about.get("formula", ""))), class_="formula")
@@ -205,6 +206,7 @@ def _problem(content: Content, problem: str, numbers: Iterator[int]) -> str:
         + tag("p", rich(verdict), class_="verdict bad" if bad else "verdict")
         + _two(_places(places, numbers))
         + _table(content.runtimes[problem], next(numbers))
+        + _two(_places(looked, numbers))
     )
     return tag("article", inside, class_="problem", id=content.ids[problem])
 

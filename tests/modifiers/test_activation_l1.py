@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,6 +27,10 @@ PROBLEMS: dict[str, Any] = {
 }
 
 
+def noted(outputs: list[torch.Tensor], layer: nn.Module, x: Any, out: torch.Tensor) -> None:
+    outputs.append(out)
+
+
 @pytest.mark.parametrize("name", PROBLEMS)
 @pytest.mark.parametrize("seeds", [[0], [0, 1, 2]])
 def test_it_adds_the_absolute_activations_of_a_plain_module(name: str, seeds: list[int]) -> None:
@@ -33,11 +38,12 @@ def test_it_adds_the_absolute_activations_of_a_plain_module(name: str, seeds: li
     params, batch = problem.start(seeds), problem.stream(seeds).at(0)
     loss, grad = ActivationL1(strength=0.3).change(problem).loss_and_grad(params, batch)
     for k in range(len(seeds)):
-        module, outputs = problem.module().double(), []
+        module = problem.module().double()
         nn.utils.vector_to_parameters(params[k], module.parameters())
-        for layer in module.modules():
-            if isinstance(layer, (nn.ReLU, nn.Tanh)):
-                layer.register_forward_hook(lambda layer, x, out: outputs.append(out))
+        outputs: list[torch.Tensor] = []
+        watch = [m for m in module.modules() if isinstance(m, (nn.ReLU, nn.Tanh))]
+        for layer in watch:
+            layer.register_forward_hook(partial(noted, outputs))
         theirs = F.cross_entropy(module(batch.x[k]), batch.y[k])
         assert len(outputs) == 2
         theirs = theirs + 0.3 * sum(h.abs().sum() for h in outputs) / 6

@@ -71,10 +71,12 @@ def test_within_bounds_it_finds_the_minimum_that_scipy_finds() -> None:
 def test_the_minimiser_is_mapped_where_it_is_within_reach() -> None:
     wide = Interval(low=-3.0, high=2.0).change(ROSENBROCK)
     at = wide.minimiser()
-    assert at is not None and wide.minimum() == 0.0
+    assert at is not None
+    assert wide.minimum() == 0.0
     assert wide.objective(at[None], 0).item() < 1e-25
     narrow = Interval(low=-3.0, high=0.5).change(ROSENBROCK)
-    assert narrow.minimiser() is None and narrow.minimum() is None
+    assert narrow.minimiser() is None
+    assert narrow.minimum() is None
     assert list(narrow.targets()) == list(ROSENBROCK.targets())
 
 
@@ -83,7 +85,8 @@ def test_curves_and_results_are_those_of_the_point_that_the_problem_sees() -> No
     rule = [Interval(low=-2.0, high=0.9)]
     recording = run_trials(problem, Adam(lr=0.1), Constant(), rule, [0, 1], 50).recording
     x, y = torch.tensor(recording.curves["x"]), torch.tensor(recording.curves["y"])
-    assert x.max() <= 0.9 and y.max() <= 0.9
+    assert x.max() <= 0.9
+    assert y.max() <= 0.9
     objective = problem.loss(torch.stack([x.flatten(), y.flatten()], dim=1), None).view(x.shape)
     torch.testing.assert_close(objective, torch.tensor(recording.curves["objective"]), rtol=1e-6, atol=1e-9)
 

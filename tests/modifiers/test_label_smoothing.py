@@ -42,7 +42,8 @@ def test_the_best_logits_give_the_smoothed_probabilities() -> None:
     p = smoothed(torch.tensor([[1]]), 0.3, 4, torch.float64)
     logits = p.log().requires_grad_()
     cross_entropy(logits, p).sum().backward()
-    assert logits.grad is not None and logits.grad.abs().max() < 1e-15
+    assert logits.grad is not None
+    assert logits.grad.abs().max() < 1e-15
 
 
 def test_mixed_labels_are_mixtures_of_smoothed_ones() -> None:

@@ -75,7 +75,9 @@ def test_the_optimizer_starts_with_the_numbers_that_were_drawn() -> None:
     problem = MLP(data="iris", hidden=(4,), dtype=torch.float64)
     changed = Orthogonal().change(problem)
     assert torch.equal(changed.start([0, 1]), problem.start([0, 1]))
-    seen, drawn_w = (problem.layout.split(p)["1.weight"][1] for p in (changed.point(problem.start([0, 1])), problem.start([0, 1])))
+    seen, drawn_w = (
+        problem.layout.split(p)["1.weight"][1] for p in (changed.point(problem.start([0, 1])), problem.start([0, 1]))
+    )
     assert seen.numpy() == pytest.approx(expm((drawn_w - drawn_w.T).numpy()), abs=1e-13)
 
 

@@ -40,7 +40,8 @@ def test_softplus_is_that_of_torch_far_out_too() -> None:
 def test_a_positive_start_stays_and_any_other_is_raised_to_a_thousandth(name: str) -> None:
     problem, changed = Rosenbrock(n=4), Positive(map=name).change(Rosenbrock(n=4))
     x, seen = problem.start([0, 1]), changed.point(changed.start([0, 1]))
-    assert (x[:, [0, 2]] < 0).all() and (x[:, [1, 3]] > 0).all()
+    assert (x[:, [0, 2]] < 0).all()
+    assert (x[:, [1, 3]] > 0).all()
     torch.testing.assert_close(seen, x.clamp(min=1e-3), rtol=1e-12, atol=0)
 
 
@@ -77,10 +78,13 @@ def test_a_network_trained_so_has_no_negative_weight(name: str) -> None:
 def test_the_minimiser_of_rosenbrock_is_within_reach(name: str) -> None:
     changed = Positive(map=name).change(Rosenbrock())
     at = changed.minimiser()
-    assert at is not None and changed.minimum() == 0.0
+    assert at is not None
+    assert changed.minimum() == 0.0
     torch.testing.assert_close(changed.point(at[None]), torch.ones(1, 2, dtype=torch.float64), rtol=1e-13, atol=0)
 
 
 def test_an_unknown_map_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^Positive: map must be one of softplus, exp, square, got 'sqare'; did you mean"):
+    with pytest.raises(
+        ValueError, match=r"^Positive: map must be one of softplus, exp, square, got 'sqare'; did you mean"
+    ):
         Positive(map="sqare")

@@ -56,24 +56,27 @@ def exact(problem: MLP, params: Tensor, x: Tensor) -> Tensor:
 
 def test_monte_carlo_comes_to_the_mean_over_all_masks_and_mean_field_does_not() -> None:
     settings = {"data": "iris", "hidden": (HIDDEN,), "activation": "tanh", "input_dropout": 0.2, "hidden_dropout": 0.5}
-    problem = MLP(predictions=3000, dtype=torch.float64, **settings)  # type: ignore[arg-type]
+    problem = MLP(predictions=2000, dtype=torch.float64, **settings)  # type: ignore[arg-type]
     params, x = 4 * problem.start([0, 1]), problem.train.x[:6]
     truth = exact(problem, params, x)
     assert truth.sum(dim=2) == pytest.approx(torch.ones(2, 6, dtype=torch.float64), rel=1e-12)
     errors = {}
-    for count in (30, 3000):
+    for count in (20, 2000):
         sampled = MLP(predictions=count, dtype=torch.float64, **settings)  # type: ignore[arg-type]
         errors[count] = (sampled.predicted(params, x).exp() - truth).abs().max().item()
-    assert errors[3000] < 5 * 0.5 / 3000**0.5  # a probability has a deviation of at most a half
-    assert errors[3000] < 0.5 * errors[30]
+    assert errors[2000] < 5 * 0.5 / 2000**0.5  # a probability has a deviation of at most a half
+    assert errors[2000] < 0.5 * errors[20]
     mean_field = MLP(dtype=torch.float64, **settings).predicted(params, x).softmax(dim=-1)  # type: ignore[arg-type]
-    assert (mean_field - truth).abs().max() > 3 * errors[3000]
+    assert (mean_field - truth).abs().max() > 3 * errors[2000]
 
 
-def test_predictions_do_not_depend_on_the_company_of_a_trial() -> None:
-    problem = MLP(data="iris", hidden_dropout=0.5, predictions=5)
+@pytest.mark.parametrize("data", ["iris", "diabetes"])
+def test_predictions_do_not_depend_on_the_company_of_a_trial(data: str) -> None:
+    problem = MLP(data=data, hidden_dropout=0.5, predictions=5)
     params = problem.start([0, 1, 2, 3])
-    assert torch.equal(problem.predicted(params, problem.train.x)[[2, 0]], problem.predicted(params[[2, 0]], problem.train.x))
+    assert torch.equal(
+        problem.predicted(params, problem.train.x)[[2, 0]], problem.predicted(params[[2, 0]], problem.train.x)
+    )
 
 
 def test_training_drops_by_the_trials_own_masks_at_the_rates_asked_for() -> None:

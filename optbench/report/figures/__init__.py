@@ -11,11 +11,13 @@ from .convergence import convergence
 from .ecdf import ecdfs
 from .figure import COSTS, Figure
 from .heat import heats
+from .measures import measures
 from .names import stems
 from .profile import profiles
 from .ranking import Ranking, rank, ranking
 from .schedules import schedules
 from .sensitivity import sensitivity
+from .surfaces import surfaces
 from .trajectories import trajectories
 
 __all__ = ["COSTS", "Figure", "Ranking", "draw_all", "focus", "of_problem", "overview", "rank"]
@@ -49,11 +51,12 @@ def overview(match: Contest, summary: pd.DataFrame) -> list[Figure]:
 
 
 def of_problem(match: Contest, summary: pd.DataFrame, problem: str) -> list[Figure]:
-    """Convergence (each role and cost), sensitivity and trajectories of one problem, as far as its runs have them."""
+    """Convergence (each role and cost), sensitivity, trajectories and instruments of one problem, as far as there are any."""
     named = focus(match, summary)
     stem = stems(match.problems)[problem]
     origin = reference(match, problem)
     origin = origin if np.isfinite(origin) else 0.0
     curves, frame = convergence(match, problem, stem, origin, named)
     others = (sensitivity(match, problem, stem, origin, named, frame), trajectories(match, problem, stem, origin))
-    return [*curves, *(figure for figure in others if figure is not None)]
+    looked = [*measures(match, problem, stem, named), *surfaces(match, problem, stem, named)]
+    return [*curves, *(figure for figure in others if figure is not None), *looked]

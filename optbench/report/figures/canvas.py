@@ -16,7 +16,8 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import PathPatch, Polygon, Rectangle
+from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
 from numpy.typing import ArrayLike
@@ -92,6 +93,10 @@ class Sheet:
         more = {"edgecolor": "none", **more}
         self._add(Rectangle((x, y), width, height, facecolor=color, **more), None)
 
+    def shape(self, path: Path, color: str, clip: Panel | None = None, **more: Any) -> None:
+        """What lies within a path, filled."""
+        self._add(PathPatch(path, facecolor=color, edgecolor="none", **more), clip)
+
     def marks(self, xs: ArrayLike, ys: ArrayLike, shape: str, size: float, color: str, **more: Any) -> None:
         """Markers of this width at the points."""
         more = {"markeredgewidth": 0, **more}
@@ -106,6 +111,8 @@ class Panel:
         left, top, width, height: its place in pixels.
         x, y: limits of the axes.
         log: which axes are logarithmic: "xy", "x", "y" or "".
+        spine: draw the line.
+        owner: contestant to whom its ticks belong, where each has a panel of its own.
     """
 
     def __init__(
@@ -116,11 +123,12 @@ class Panel:
         y: tuple[float, float],
         log: str = "xy",
         spine: bool = True,
+        owner: int | None = None,
     ):
         self.sheet = sheet
         self.left, self.top, self.width, self.height = place
         self.right, self.bottom = self.left + self.width, self.top + self.height
-        self.xlim, self.ylim, self.log = x, y, log
+        self.xlim, self.ylim, self.log, self.owner = x, y, log, owner
         corners = Bbox.from_extents(self.left, self.top, self.right, self.bottom)
         self.box = TransformedBbox(corners, sheet.pixels)
         scales = ["log" if axis in log else "linear" for axis in "xy"]
@@ -155,13 +163,16 @@ class Panel:
                     label(value),
                     muted,
                     ha="center",
-                    gid="class|tick-x",
+                    gid=self._gid("tick-x"),
                 )
             else:
                 place = float(self.y(value))
                 ends.append([(self.left, place), (self.right, place)])
-                sheet.text(self.left - 7, place + 4, label(value), muted, ha="right", gid="class|tick-y")
-        sheet.segments(ends, sheet.theme.grid, zorder=0, gid=f"class|grid-{which}")
+                sheet.text(self.left - 7, place + 4, label(value), muted, ha="right", gid=self._gid("tick-y"))
+        sheet.segments(ends, sheet.theme.grid, zorder=0, gid=self._gid(f"grid-{which}"))
+
+    def _gid(self, kind: str) -> str:
+        return f"class|{kind}" if self.owner is None else f"{kind}|o{self.owner}"
 
     def log_ticks(
         self,

@@ -23,7 +23,8 @@ class Figure:
 
     Args:
         name: file stem, unique in a report: "rosenbrock-convergence".
-        kind: "ranking", "ratios", "profile", "ecdf", "convergence", "sensitivity", "trajectories" or "schedules".
+        kind: "ranking", "ratios", "profile", "ecdf", "convergence", "sensitivity", "trajectories", "schedules",
+            "measure-COLUMN", "layers-COLUMN", "loss-line", "loss-between" or "loss-plane".
         problem: label of its problem; "" where it speaks of all of them.
         cost: what it is drawn over: one of COSTS, or several with blanks between where they are equal throughout (one
             evaluation a step); "" where the figure does not depend on it.

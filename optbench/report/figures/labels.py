@@ -29,10 +29,13 @@ class EndLabel:
     x: float | None = None
 
 
-def end_labels(panel: Panel, labels: Sequence[EndLabel], gap: float = 14.5) -> None:
+def end_labels(
+    panel: Panel, labels: Sequence[EndLabel], gap: float = 14.5, groups: tuple[str, str] = ("leader", "label")
+) -> None:
     """Write the names beside the panel's right edge, with thin leaders to the lines.
 
-    Groups: `leader` and `label`, each with the wanted height as `data-y`, from which the page's script spreads anew.
+    Groups: `leader` and `label`, each with the wanted height as `data-y`, from which the page's script spreads anew;
+    those of other names it leaves alone.
     """
     above = sorted((label for label in labels if label.y is None and label.order < 0), key=lambda label: label.order)
     below = sorted((label for label in labels if label.y is None and label.order >= 0), key=lambda label: label.order)
@@ -46,7 +49,7 @@ def end_labels(panel: Panel, labels: Sequence[EndLabel], gap: float = 14.5) -> N
         if label.y is not None:
             start = right + 1 if label.x is None else min(label.x + 2, right + 1)
             color = sheet.theme.line(label.index)
-            sheet.line((start, right + 6, right + 14), (want, want, place), color, gid=f"leader|{gid}")
+            sheet.line((start, right + 6, right + 14), (want, want, place), color, gid=f"{groups[0]}|{gid}")
         sheet.text(
             right + 17,
             place + 4.2,
@@ -54,7 +57,7 @@ def end_labels(panel: Panel, labels: Sequence[EndLabel], gap: float = 14.5) -> N
             sheet.theme.text(label.index),
             SIZES["label"],
             weight="bold",
-            gid=f"label|{gid}",
+            gid=f"{groups[1]}|{gid}",
         )
 
 

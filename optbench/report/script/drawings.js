@@ -130,7 +130,7 @@ function drawProfiles(who) {
 
 function packTrajectories() {
   // the shown panels close ranks: each moves to the place of its number among the shown
-  for (const svg of $$(".fig-trajectories .draw svg")) {
+  for (const svg of $$(".fig-trajectories .draw svg,.fig-loss-plane .draw svg,[class*=fig-layers-] .draw svg")) {
     const places = axesOf(svg), owners = [...new Set($$("g.frame[data-o]", svg).map((frame) => Number(frame.dataset.o)))];
     let next = 0;
     owners.forEach((i, old) => {
@@ -142,7 +142,8 @@ function packTrajectories() {
         else group.removeAttribute("transform");
       }
     });
-    const last = places[Math.max(next - 1, 0)], [x, y, width] = original(svg).box.split(" ");
-    svg.setAttribute("viewBox", [x, y, width, (last.bottom + 4).toFixed(1)].join(" "));
+    const last = places[Math.max(next - 1, 0)], [x, y, width, height] = original(svg).box.split(" ");
+    const foot = Number(height) - places.at(-1).bottom;
+    svg.setAttribute("viewBox", [x, y, width, (last.bottom + foot).toFixed(1)].join(" "));
   }
 }

@@ -51,16 +51,16 @@ function hover(event) {
   const point = at(event, svg);
   const axes = axesOf(svg).find((a) => point.x >= a.left - 1 && point.x <= a.right + 1 && point.y >= a.top - 4 && point.y <= a.bottom + 4);
   const lines = axes ? $$("g.line[data-o]", svg) : [];
-  const inside = (path) => pointsOf(path).some(([, y]) => y >= axes.top - 1 && y <= axes.bottom + 1);
+  const inside = (path, dy) => pointsOf(path).some(([, y]) => y + dy >= axes.top - 1 && y + dy <= axes.bottom + 1);
   if (!lines.length) return hoverThing(event, draw, point);
   const found = [];
   for (const line of lines) {
-    const i = Number(line.dataset.o);
+    const i = Number(line.dataset.o), [dx, dy] = moved(line);
     if (hidden.has(i)) continue;
     for (const path of $$("path", line)) {
-      if (!inside(path)) continue;
-      const y = heightAt(path, point.x);
-      if (y !== null) { found.push({ i, y }); break; }
+      if (!inside(path, dy)) continue;
+      const y = heightAt(path, point.x - dx);
+      if (y !== null) { found.push({ i, y: y + dy, layer: line.dataset.layer }); break; }
     }
   }
   if (!found.length) return hoverThing(event, draw, point);
@@ -74,9 +74,14 @@ function hover(event) {
   found.sort((a, b) => a.y - b.y);
   fadeIn(draw, near);
   const figure = draw.closest("figure");
-  const rows = found.map(({ i, y }) => ({ i, text: valueText(figure, axes.y.value(y)) }));
+  const rows = found.map(({ i, y, layer }) => ({ i, text: `${layer ? `${layer}: ` : ""}${valueText(figure, axes.y.value(y))}` }));
   showTip(draw, abscissa(figure, axes.x.value(point.x)), rows, near);
   return undefined;
+}
+function moved(group) {
+  // how far packing has moved it
+  const found = /translate\((\S+) (\S+)\)/.exec(group.getAttribute("transform") || "");
+  return found ? [Number(found[1]), Number(found[2])] : [0, 0];
 }
 function valueText(figure, value) {
   if (figure.classList.contains("fig-ecdf")) return `${number(Math.round(1000 * value) / 10)} %`;
@@ -87,6 +92,8 @@ function abscissa(figure, value) {
   if (figure.classList.contains("fig-sensitivity")) return `learning rate ${number(value)}`;
   if (figure.classList.contains("fig-profile")) return `within ${ratio(value)} of the fastest`;
   if (figure.classList.contains("fig-schedules")) return number(value);
+  if (/fig-loss-/.test(figure.className)) return `α = ${number(Math.round(100 * value) / 100)}`;
+  if (/fig-(measure|layers)-/.test(figure.className)) return `after ${amount(Math.round(value), "steps")}`;
   return state.cost === "seconds" ? `after ${seconds(value)}` : `after ${amount(Math.max(1, Math.round(value)), state.cost)}`;
 }
 function hoverThing(event, draw, point) {

@@ -1,4 +1,4 @@
-"""Each optimizer on each landscape: steps to the target at the best of its rates."""
+"""Each optimizer on each landscape: steps to the target at the best of its rates. Networks: how good they get."""
 
 from __future__ import annotations
 
@@ -37,3 +37,19 @@ class Convergence:
         reached = made.recording.hit_steps[list(problem.targets()).index(problem.target())]
         penalised = np.where(np.isfinite(reached), reached, 2 * steps)
         return float(penalised.reshape(len(RATES), SEEDS).mean(axis=1).min())
+
+
+class Accuracy:
+    """Median test accuracy over five seeds at the rate that docs/learning.md found by tuning."""
+
+    rates: ClassVar = {"mlp": 0.1, "cnn": 0.1, "logistic_regression": 3.16}
+    params: ClassVar = [list(rates)]
+    param_names: ClassVar = ["problem"]
+    timeout = 300
+    unit = "share"
+
+    def track_test_accuracy(self, name: str) -> float:
+        problem = registry.build("problem", name)
+        momentum = registry.build("optimizer", "momentum", {"lr": self.rates[name]})
+        made = run_trials(problem, momentum, Constant(), [], list(range(5)), problem.budget, curves=False, test=True)
+        return float(np.median(made.recording.final["test_accuracy"]))

@@ -68,9 +68,7 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
     return Plan(_told_apart(runs), first["executor"], results, first["memory"], suite_name, list(words), configs)
 
 
-def _block(
-    typed: Mapping[str, Override], suite: list[str], options: Options
-) -> tuple[list[dict[str, Any]], set[str]]:
+def _block(typed: Mapping[str, Override], suite: list[str], options: Options) -> tuple[list[dict[str, Any]], set[str]]:
     """The configurations of one block of a suite, and the keys that were set in it or typed."""
     chosen = {o.key_or_group: o for o in parse(suite)} | typed
     if "optimizer.class" in typed and "optimizer" not in typed:

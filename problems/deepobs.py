@@ -59,9 +59,8 @@ class ThreeConvThreeDense(Architecture):
         return nn.Sequential(*layers, nn.Flatten(), *self.dense(before * height * width, 512, 256, self.outputs))
 
     def targets(self) -> Sequence[float]:
-        return [
-            tau * self.reference_loss() for tau in (0.3, 0.1, 0.05)
-        ]  # the penalty keeps the loss from falling further
+        # the penalty keeps the loss from falling much further
+        return [tau * self.reference_loss() for tau in (0.3, 0.1, 0.05)]
 
 
 @dataclass(frozen=True, kw_only=True)

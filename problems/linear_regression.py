@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from optbench.checks import Range
-from optbench.data.splits import split
+from optbench.checks import Range, setting
+from optbench.interfaces import Loss, Params
 from optbench.nn import Learning
 
 
@@ -19,7 +19,7 @@ from optbench.nn import Learning
 class LinearRegression(Learning):
     """Values as a linear function of the inputs, by least squares.
 
-        f(W, b) = mean over samples and outputs of (W x + b − y)²
+        f(W, b) = mean over samples and outputs of (W x + b − y)² + ½ l2 ‖W‖²
 
     Data: diabetes, 442 patients, 10 measurements and the value standardised on the training part; 265 to train, 89 to
     validate, 88 to test.
@@ -28,6 +28,7 @@ class LinearRegression(Learning):
     float64. Targets: f* + 10^p (f₀ − f*) for p = −1 … −4, where f₀ is the error of the best constant.
 
     Args:
+        l2: factor λ of ½ λ ‖W‖², here a part of the objective, so that the minimum stays exact; the bias left out.
         data: name of a data set of values, or where a function that gives one is.
         batch_size: samples in a minibatch; null for all of them, so that every step sees the same objective.
         split: number of the random split into training, validation and test.
@@ -42,6 +43,7 @@ class LinearRegression(Learning):
     cheap: ClassVar[bool] = True
     budget: ClassVar[int] = 500
 
+    l2: float = setting(0.0, least=0)
     data: str = "diabetes"
     batch_size: int | None = field(default=None, metadata={"range": Range(least=1, whole=True, optional=True)})
 
@@ -51,33 +53,37 @@ class LinearRegression(Learning):
         return nn.Sequential(nn.Flatten(), nn.Linear(self.train.x[0].numel(), self.outputs))
 
     @cached_property
-    def _solution(self) -> Tensor:
-        """Weights and bias of the least error as one row, by the pseudoinverse in float64."""
-        options = {name: getattr(self, name) for name in ("fraction", "label_noise", "random_labels", "imbalance")}
-        train = split(self.dataset, self.split, torch.float64, torch.device("cpu"), **options).train
-        x = torch.cat([train.x.flatten(1), torch.ones(len(train), 1, dtype=torch.float64)], dim=1)
-        solution = torch.linalg.lstsq(x, train.y, driver="gelsd").solution
-        return torch.cat([solution[:-1].T.flatten(), solution[-1]])
+    def _least_squares(self) -> tuple[Tensor, float]:
+        """Weights and bias of the least objective as one row, and that objective, in float64."""
+        x, y = self.train.x.flatten(1).double().cpu(), self.train.y.double().cpu()
+        (samples, inputs), outputs = x.shape, y.shape[1]
+        # the penalty as further samples without bias: their squared errors add up to samples · outputs · ½ l2 ‖W‖²
+        penalty = (0.5 * self.l2 * samples * outputs) ** 0.5 * torch.eye(inputs, inputs + 1, dtype=torch.float64)
+        x = torch.cat([torch.cat([x, x.new_ones(samples, 1)], dim=1), penalty])
+        y = torch.cat([y, y.new_zeros(inputs, outputs)])
+        found = torch.linalg.lstsq(x, y, driver="gelsd").solution
+        least = (x @ found - y).square().sum() / (samples * outputs)
+        return torch.cat([found[:-1].T.flatten(), found[-1]]), float(least)
 
-    @cached_property
-    def _minimum(self) -> float:
-        exact = LinearRegression(
-            **{
-                name: getattr(self, name)
-                for name in ("data", "split", "fraction", "label_noise", "random_labels", "imbalance")
-            },
-            dtype=torch.float64,
-        )
-        return exact.objective(self._solution[None].expand(2, -1), 0)[0].item()
+    def _penalised(self, error: Loss, params: Params) -> Loss:
+        return error + 0.5 * self.l2 * (params * self._weights).square().sum(dim=1) if self.l2 else error
+
+    def objective(self, params: Params, step: int) -> Loss:
+        return self._penalised(super().objective(params, step), params.detach())
+
+    def evaluate(self, params: Params, step: int) -> dict[str, Loss]:
+        metrics = super().evaluate(params, step)
+        return {**metrics, "objective": self._penalised(metrics["objective"], params.detach())}
 
     def minimum(self) -> float:
-        return self._minimum
+        return self._least_squares[1]
 
     def minimiser(self) -> Tensor:
-        return self._solution.to(**self.kind)
+        return self._least_squares[0].to(**self.kind)
 
     def targets(self) -> Sequence[float]:
-        return [self._minimum + 10.0**p * (self.reference_loss() - self._minimum) for p in (-1, -2, -3, -4)]
+        least = self.minimum()
+        return [least + 10.0**p * (self.reference_loss() - least) for p in (-1, -2, -3, -4)]
 
     def target(self) -> float:
         return self.targets()[1]

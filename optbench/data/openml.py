@@ -123,6 +123,11 @@ def covertype() -> Dataset:
     return _load("covertype")
 
 
+def must_be_downloaded(name: object) -> bool:
+    """Whether this is the name of a data set here that is not on disk yet."""
+    return name in SOURCES and not Kept(folder() / f"{name}.npz").there
+
+
 def _load(name: str) -> Dataset:
     source = SOURCES[name]
     kept = Kept(folder() / f"{name}.npz")

@@ -85,7 +85,9 @@ def slices(parts: Sequence[Measured], firsts: Sequence[int], seeds: Sequence[int
     start = problem.start(own)
     columns: dict[str, list[np.ndarray]] = {}
     for name, surface in surfaces.items():
-        found = {key: np.asarray(value) for key, value in surface.scan(problem, number.tolist(), own, start, end).items()}
+        found = {
+            key: np.asarray(value) for key, value in surface.scan(problem, number.tolist(), own, start, end).items()
+        }
         found |= {key: found[key].astype(np.int64) for key in ("trial", "other")}
         found["instrument"] = np.full(len(found["trial"]), name)
         for key, value in found.items():

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .layers import logistic
+
 Part = Callable[..., Any]
 """(name of a child, inputs…) → its output."""
 
@@ -154,8 +156,8 @@ class Recurrent(Composite):
             gates = seen[..., place, :] + part("inside", h)
             if self.lstm:
                 i, f, g, o = gates.chunk(4, dim=-1)
-                c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-                h = torch.sigmoid(o) * torch.tanh(c)
+                c = logistic(f) * c + logistic(i) * torch.tanh(g)
+                h = logistic(o) * torch.tanh(c)
             else:
                 h = torch.tanh(gates)
             hidden.append(h)

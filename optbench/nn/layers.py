@@ -60,6 +60,12 @@ def each(layer: nn.Module, own: Own, x: Tensor, run: Pass) -> Tensor:
     return layer(x)
 
 
+def logistic(x: Tensor) -> Tensor:
+    """1/(1 + e^(−x)) as ½ + ½ tanh(x/2): torch.sigmoid takes the last numbers of a tensor by another path, so that its
+    bits change with the number of trials."""
+    return 0.5 + 0.5 * torch.tanh(0.5 * x)
+
+
 def samplewise(layer: nn.Module, own: Own, x: Tensor, run: Pass) -> Tensor:
     """A layer without parameters that acts on each sample alone: the trials' samples make one large batch."""
     return layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
@@ -278,10 +284,9 @@ LAYERS: dict[type[nn.Module], Layer] = {
     nn.ReLU: _EACH,
     nn.LeakyReLU: _EACH,
     nn.Tanh: _EACH,
-    nn.Sigmoid: _EACH,
+    nn.Sigmoid: Layer(lambda layer, own, x, run: logistic(x), each),
     nn.GELU: _EACH,
-    nn.SiLU: _EACH,
-    nn.Softplus: _EACH,
+    nn.SiLU: Layer(lambda layer, own, x, run: x * logistic(x), each),
     nn.ELU: _EACH,
     nn.Identity: _EACH,
     Last: _EACH,

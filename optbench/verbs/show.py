@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .. import registry
+from ..data.openml import must_be_downloaded
 from ..describe import describe
 from ..errors import UsageError, near
 from ..executors import EXECUTORS
@@ -104,6 +105,9 @@ def _about_problem(out: Console, cls: type[Problem]) -> None:
     out.print("\nWith these settings", style="bold")
     try:
         problem = cls()
+        if must_be_downloaded(data := getattr(problem, "data", None)):
+            out.print(f"  parameters and targets are known once {data} is downloaded, which the first run does")
+            return
         problem.layout  # noqa: B018 (building the network may need data that are not here)
     except UsageError as error:
         out.print(f"  {error}")

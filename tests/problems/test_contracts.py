@@ -24,8 +24,11 @@ ROOT = Path(__file__).resolve().parents[2]
 SOLVED = json.loads((Path(__file__).parent / "solved.json").read_text())
 
 OWN = "tests.problems.test_module.Net"
-LITTLE = "tests.problems.test_deepobs"
+LITTLE = "tests.problems.little"
 NEEDED = {
+    "transformer": {"data": f"{LITTLE}.keys", "batch_size": 8},
+    "rnn": {"data": f"{LITTLE}.bits", "batch_size": 8},
+    "resnet": {"data": f"{LITTLE}.little_grey", "batch_size": 8},
     "module": {"network_class": OWN, "settings": {"width": 64}},
     "fmnist_2c2d": {"data": f"{LITTLE}.little_grey", "batch_size": 8},
     "mnist_vae": {"data": f"{LITTLE}.little_grey", "batch_size": 4},
@@ -41,6 +44,9 @@ VARIANTS = {
     "quadratic, noise": ("quadratic", {"n": 7, "noise": 0.5, "spectrum": "linear"}),
     "quadratic, clusters": ("quadratic", {"n": 33, "rotation": False, "spectrum": "two_clusters"}),
     "logistic_regression, minibatch": ("logistic_regression", {"batch_size": 32}),
+    "logistic_regression, moons": ("logistic_regression", {"data": "moons", "batch_size": 32, "l2": 0.01}),
+    "linear_regression, penalty": ("linear_regression", {"l2": 0.2, "fraction": 0.5}),
+    "coordinate_network, no waves": ("coordinate_network", {"features": 0, "hidden": (8,), "activation": "tanh"}),
     "mlp, deep": ("mlp", {"hidden": (16, 8), "batch_size": 20, "split": 3}),
     "mlp, full batch": ("mlp", {"data": "wine", "batch_size": None, "activation": "silu"}),
     "mlp, dropout": (

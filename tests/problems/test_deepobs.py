@@ -9,51 +9,34 @@ from optbench.problems.fmnist_2c2d import Fmnist2c2d
 from optbench.problems.mnist_vae import MnistVAE
 from optbench.problems.patches_3c3d import Patches3c3d
 
-from optbench.data import Dataset
 from optbench.nn.forward import Pass
+from optbench.registry import build
+from optbench.verbs.show import listing, show
 
-
-def grey() -> Dataset:
-    """Images in the format of MNIST and Fashion-MNIST."""
-    x = (torch.arange(60 * 784, dtype=torch.float64) ** 2 % 251).view(60, 1, 28, 28)
-    return Dataset("grey", 1, x, torch.arange(60) % 10, 10, image=True)
-
-
-def colour() -> Dataset:
-    """Images in the format of CIFAR-10."""
-    x = (torch.arange(60 * 3072, dtype=torch.float64) ** 2 % 253).view(60, 3, 32, 32)
-    return Dataset("colour", 1, x, torch.arange(60) % 10, 10, image=True)
-
-
-def little_grey() -> Dataset:
-    """Small grey images, on which networks are quick."""
-    return Dataset(
-        "little_grey", 1, grey().x[:, :, ::4, ::4][:, :, 1:, :].repeat(1, 1, 2, 2)[:, :, :8, :8], grey().y, 10, True
-    )
-
-
-def little_colour() -> Dataset:
-    """Small images in colour, on which networks are quick."""
-    return Dataset("little_colour", 1, colour().x[:, :, ::2, ::2], colour().y, 10, image=True)
+LITTLE = "tests.problems.little"
 
 
 def shapes(problem) -> list[tuple[int, ...]]:
-    return [shape for shape in problem.layout.shapes if len(shape) > 1]
+    return [tuple(p.shape) for p in problem.module().parameters() if p.ndim > 1]
+
+
+def count(problem) -> int:
+    return sum(p.numel() for p in problem.module().parameters())
 
 
 def test_2c2d_has_the_layers_of_the_source():
-    problem = Fmnist2c2d(data=f"{__name__}.grey", batch_size=4)
+    problem = Fmnist2c2d(data=f"{LITTLE}.grey", batch_size=4)
     assert shapes(problem) == [(32, 1, 5, 5), (64, 32, 5, 5), (1024, 3136), (10, 1024)]
-    assert problem.layout.n == 3_274_634
-    assert Digits2c2d().layout.n == 325_514
+    assert count(problem) == 3_274_634
+    assert count(Digits2c2d()) == 325_514
 
 
 def test_3c3d_has_the_layers_of_the_source():
-    problem = Cifar103c3d(data=f"{__name__}.colour", batch_size=4)
+    problem = Cifar103c3d(data=f"{LITTLE}.colour", batch_size=4)
     kernels = [(64, 3, 5, 5), (96, 64, 3, 3), (128, 96, 3, 3)]
     assert shapes(problem) == [*kernels, (512, 3 * 3 * 128), (256, 512), (10, 256)]
-    assert problem.layout.n == 895_210
-    assert Patches3c3d().layout.n == 893_154
+    assert count(problem) == 895_210
+    assert count(Patches3c3d()) == 893_154
 
 
 def test_3c3d_pools_as_tensorflow_does():
@@ -67,7 +50,8 @@ def test_3c3d_pools_as_tensorflow_does():
 
 
 def test_the_penalty_of_3c3d_is_on_weights_alone_and_no_part_of_the_objective():
-    problem, plain = (Patches3c3d(batch_size=4, l2=value, dtype=torch.float64) for value in (0.002, 0.0))
+    little = {"data": f"{LITTLE}.little_colour", "batch_size": 2, "dtype": torch.float64}
+    problem, plain = (Patches3c3d(l2=value, **little) for value in (0.002, 0.0))
     for seeds in ([0], [0, 1]):
         params, batch = problem.start(seeds) + 0.1, problem.stream(seeds).at(0)
         loss, grad = problem.loss_and_grad(params, batch)
@@ -81,16 +65,29 @@ def test_the_penalty_of_3c3d_is_on_weights_alone_and_no_part_of_the_objective():
             torch.testing.assert_close(slopes[name], expected, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("make", [DigitsVAE, lambda: MnistVAE(data=f"{__name__}.grey", batch_size=4)])
+@pytest.mark.parametrize("make", [DigitsVAE, lambda: MnistVAE(data=f"{LITTLE}.grey", batch_size=4)])
 def test_vae_has_the_layers_of_the_source(make):
     problem = make()
     quarter = 4 if problem.shape[-1] == 8 else 49
     expected = [(64, 1, 4, 4), (64, 64, 4, 4), (64, 64, 4, 4), (16, 64 * quarter)]
     expected += [(24, 8), (quarter, 24), (1, 64, 4, 4), (64, 64, 4, 4), (64, 64, 4, 4)]
-    assert shapes(problem) == [*expected, (16 * quarter, 64 * 4 * quarter)]
+    module = problem.module()
+    found = [tuple(p.shape) for name, p in module.named_parameters() if name.endswith("weight")]
+    assert found == [*expected, (16 * quarter, 64 * 4 * quarter)]
     assert problem.train.y.min() == 0
     assert problem.train.y.max() == 1
-    rebuilt, mean, _ = problem.outputs_of(problem.start([0, 1]), problem.train.x[:3])
-    assert rebuilt.shape == (2, 3, 16 * quarter)
-    assert mean.shape == (2, 3, 8)
-    assert problem.network.template.draw is not None
+    rebuilt, mean, _ = module(problem.train.x[:3])
+    assert rebuilt.shape == (3, 16 * quarter)
+    assert mean.shape == (3, 8)
+
+
+@pytest.mark.parametrize("name", ["fmnist_2c2d", "mnist_vae", "cifar10_3c3d"])
+def test_to_be_listed_and_shown_they_download_nothing(name, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("OPTBENCH_DATA", str(tmp_path))
+    assert listing("problems") == 0
+    assert show(name) == 0
+    said = capfd.readouterr()
+    assert said.err == ""
+    data = build("problem", name).data
+    assert f"parameters and targets are known once {data} is downloaded" in said.out
+    assert not list(tmp_path.iterdir())

@@ -4,6 +4,7 @@ import torch
 from optbench.problems.logistic_regression import LogisticRegression
 from scipy.optimize import linprog, minimize
 from sklearn.linear_model import LogisticRegression as Reference
+from sklearn.metrics import log_loss
 
 from optbench.data import DATASETS
 from optbench.data.splits import split
@@ -42,6 +43,37 @@ def test_the_minimiser_is_that_of_scikit_learn():
     reference.fit(train.x.numpy(), train.y.numpy())
     ours = LogisticRegression(dtype=torch.float64).minimiser().numpy()
     np.testing.assert_allclose(ours, np.append(reference.coef_, reference.intercept_), atol=1e-6)
+
+
+@pytest.mark.parametrize("data", ["moons", "circles", "xor", "parity"])
+def test_with_other_data_the_minimum_is_that_of_scikit_learn(data):
+    problem = LogisticRegression(data=data, l2=0.01, dtype=torch.float64)
+    train = split(DATASETS[data](), 0, torch.float64, torch.device("cpu")).train
+    x, y = train.x.numpy(), train.y.numpy()
+    reference = Reference(C=100 / len(train), tol=1e-12, solver="newton-cholesky", max_iter=1000).fit(x, y)
+    np.testing.assert_allclose(problem.minimiser(), np.append(reference.coef_, reference.intercept_), atol=1e-8)
+    least = log_loss(y, reference.predict_proba(x)) + 0.005 * np.sum(reference.coef_**2)
+    assert problem.minimum() == pytest.approx(least, abs=1e-12)
+    assert problem.layout.n == x.shape[1] + 1
+
+
+def test_images_of_two_classes_are_read_as_rows_of_numbers():
+    problem = LogisticRegression(data="patches", dtype=torch.float64)
+    params = problem.start([0, 1])
+    train = split(DATASETS["patches"](), 0, torch.float64, torch.device("cpu")).train
+    z = train.x.numpy().reshape(len(train), -1) @ params[1, :-1].numpy() + params[1, -1].item()
+    probability = 1 / (1 + np.exp(-z))
+    expected = log_loss(train.y.numpy(), probability) + 0.0005 * params[1, :-1].square().sum().item()
+    assert problem.loss(params, None)[1].item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [("digits", "10 classes"), ("diabetes", "values"), ("xor_sequence", "tokens"), ("copying", "tokens")],
+)
+def test_data_without_two_classes_are_refused(data, kind):
+    with pytest.raises(ValueError, match=f"needs numbers of two classes, and {data} has {kind}$"):
+        LogisticRegression(data=data).start([0])
 
 
 def test_accuracies_are_those_of_scikit_learn():

@@ -120,13 +120,21 @@ def quartile_curve(index: int, layer: str, steps: np.ndarray, table: np.ndarray)
     return Curve(index, layer, steps[kept], quantile(0.25), quantile(0.5), quantile(0.75), table.shape[1])
 
 
-def _frame(curves: Sequence[Curve]) -> tuple[tuple[float, float], tuple[float, float], str]:
-    """Limits of both axes, and which of them are logarithmic."""
+def _frame(curves: Sequence[Curve], budget: float) -> tuple[tuple[float, float], tuple[float, float], str]:
+    """Limits of both axes, and which of them are logarithmic; budget: steps of a whole run."""
     steps = np.unique(np.concatenate([c.steps for c in curves]))
     log = "x" if len(steps) > MANY else ""
-    x = (max(float(steps[0]), 1.0) if log else float(steps[0]), max(float(steps[-1]), float(steps[0]) + 1.0, 2.0))
-    middle = np.concatenate([c.middle for c in curves])
-    low, high = float(middle.min()), float(middle.max())
+    x = (
+        max(float(steps[0]), 1.0) if log else float(steps[0]),
+        max(float(steps[-1]), budget, float(steps[0]) + 1.0, 2.0),
+    )
+    low, high = (float(f(np.concatenate([c.middle for c in curves]))) for f in (np.min, np.max))
+    wide = [
+        float(f(np.concatenate(own)))
+        for f, own in ((np.min, [c.low for c in curves]), (np.max, [c.high for c in curves]))
+    ]
+    reach = 2 * (high - low)  # bands are shown as far as they do not flatten the lines
+    low, high = max(wide[0], low / 3 if low > 0 else low - reach), min(wide[1], high + reach)
     if low > 0 and high > 10 * low:
         return x, (max(low, high * 10.0**-DECADES) / 1.5, high * 1.5), log + "y"
     room = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
@@ -169,6 +177,10 @@ def _figure(
     )
 
 
+def _budget(match: Contest, problem: str) -> float:
+    return float(match.cells_of(problem)[0].run["steps"])
+
+
 def _words(column: str) -> str:
     return column.replace("_", " ").capitalize()
 
@@ -201,16 +213,16 @@ def _whole(
         "half do.",
         "half",
         data=_table(match, curves, column),
-        draw=partial(_draw_whole, curves, names, focus, column.replace("_", " ")),
+        draw=partial(_draw_whole, curves, _budget(match, problem), names, focus, column.replace("_", " ")),
     )  # fmt: skip
 
 
 @styled
 def _draw_whole(
-    curves: Sequence[Curve], names: dict[int, str], focus: frozenset[int], words: str, theme: Theme
+    curves: Sequence[Curve], budget: float, names: dict[int, str], focus: frozenset[int], words: str, theme: Theme
 ) -> matplotlib.figure.Figure:
     sheet = Sheet(HALF, HEIGHT, theme)
-    x, y, log = _frame(curves)
+    x, y, log = _frame(curves, budget)
     panel = Panel(sheet, (56, 32, HALF - 56 - MARGIN, HEIGHT - 32 - 50), x, y, log)
     _axes(panel)
     panel.names("steps", words)
@@ -247,12 +259,14 @@ def _layers(
         "the last one pale. The axes are the same in all panels.",
         "full",
         data=_table(match, curves, column),
-        draw=partial(_draw_layers, curves, labels),
+        draw=partial(_draw_layers, curves, _budget(match, problem), labels),
     )  # fmt: skip
 
 
 @styled
-def _draw_layers(curves: Sequence[Curve], labels: dict[int, str], theme: Theme) -> matplotlib.figure.Figure:
+def _draw_layers(
+    curves: Sequence[Curve], budget: float, labels: dict[int, str], theme: Theme
+) -> matplotlib.figure.Figure:
     owners = list(dict.fromkeys(c.index for c in curves))
     layers = list(dict.fromkeys(c.layer for c in curves))
     most = max(len(short(layer)) for layer in layers)
@@ -260,7 +274,7 @@ def _draw_layers(curves: Sequence[Curve], labels: dict[int, str], theme: Theme) 
     rows, cell = -(-len(owners) // ACROSS), (FULL + GAP) / ACROSS
     width, height = cell - GAP - SIDE - margin, 150.0
     sheet = Sheet(FULL, rows * (HEAD + height + FOOT), theme)
-    x, y, log = _frame(curves)
+    x, y, log = _frame(curves, budget)
     for place, index in enumerate(owners):
         row, column = divmod(place, ACROSS)
         left, top = column * cell + SIDE, HEAD + row * (HEAD + height + FOOT)

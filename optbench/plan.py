@@ -70,7 +70,7 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
 
 def _block(typed: Mapping[str, Override], suite: list[str], options: Options) -> tuple[list[dict[str, Any]], set[str]]:
     """The configurations of one block of a suite, and the keys that were set in it or typed."""
-    chosen = {o.key_or_group: o for o in parse(suite)} | typed
+    chosen = {o.key_or_group: o for o in parse(suite)} | dict(typed)
     if "optimizer.class" in typed and "optimizer" not in typed:
         chosen |= {o.key_or_group: o for o in parse(["optimizer=from_torch"])}
     choices = {group: _group_choices(group, chosen.pop(group, None), options) for group in GROUPS}

@@ -39,7 +39,7 @@ class Patches3c3d(ThreeConvThreeDense):
     cifar10_3c3d.
     """
 
-    budget: ClassVar[int] = 100
+    budget: ClassVar[int] = 50
 
     data: str = "patches"
     batch_size: int | None = field(default=128, metadata={"range": Range(least=1, whole=True, optional=True)})

@@ -11,7 +11,7 @@ from contracts import ROOT
 import optbench
 from optbench.store import Results
 
-TABLES = ("runs", "trials", "curves", "hits")
+TABLES = ("runs", "trials", "curves", "hits", "slices")
 
 
 def documented() -> dict[str, set[str]]:
@@ -19,7 +19,7 @@ def documented() -> dict[str, set[str]]:
     text = (ROOT / "docs" / "results.md").read_text()
     sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL))
     found = {name: set[str]() for name in TABLES}
-    for name in ("runs", "trials", "curves"):
+    for name in ("runs", "trials", "curves", "slices"):
         for row in re.findall(r"^\| (`.*?) \|", sections[name], re.MULTILINE):
             found[name] |= set(re.findall(r"`(\w+)", row))
     found["trials"] |= set(re.findall(r"`([\w, ]+)` of the run", sections["trials"])[0].split(", "))
@@ -31,12 +31,17 @@ def documented() -> dict[str, set[str]]:
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     path = tmp_path_factory.mktemp("results")
     words = ["optimizer=adam", "steps=20", "seeds=2", "tuning.method=grid", "tuning.trials=2", "tuning.seeds=2"]
+    words += ["instruments=[gradient_norm,loss_line]"]
     return optbench.run("problem=rosenbrock,logistic_regression", *words, results=path / "r")
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_the_documented_columns_are_those_of_the_frames(results: Results, name: str) -> None:
-    metrics = {c for c in results.curves if c.startswith(("validation_", "train_"))} if name == "curves" else set()
+    metrics = (
+        {c for c in results.curves if c.startswith(("validation_", "train_", "gradient_norm"))}
+        if name == "curves"
+        else set()
+    )
     finals = {c for c in results.trials if c.startswith("final_") and c != "final_loss"} | {"lr"}
     told = documented()[name] - {"final_", "lr"}
     assert set(getattr(results, name).columns) - metrics - finals == told

@@ -92,7 +92,7 @@ def test_unfinished_files_are_never_read(tmp_path: Path) -> None:
         _ = Results(tmp_path).runs
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "slices"])  # which these runs have not
 @pytest.mark.parametrize("damage", ["cut short", "missing", "empty"])
 def test_a_damaged_shard_is_named_in_a_line_and_its_runs_are_not_finished(
     tmp_path: Path, name: str, damage: str

@@ -227,7 +227,7 @@ store.RUNS_A_SHARD = 1
 
 class Slow(Rosenbrock):
     def stream(self, seeds):
-        time.sleep(0.05)
+        time.sleep(0.15)
         return super().stream(seeds)
 """
 MANY = ["problem=./slow.py:Slow", "problem.n=range(2,6)", "optimizer=adam,sgd", "steps=100", "seeds=2"]

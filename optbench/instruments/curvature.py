@@ -60,9 +60,9 @@ def lanczos(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> T
     for k in range(steps):
         w = product(basis[-1])
         tridiagonal[:, k, k] = torch.where(alive[:, 0], (w * basis[-1]).sum(dim=1), tridiagonal[:, 0, 0])
+        all_so_far = torch.stack(basis, dim=1)
         for _ in range(2):  # once is not enough in floating point
-            for q in basis:
-                w = w - (w * q).sum(dim=1, keepdim=True) * q
+            w = w - (all_so_far.mT @ (all_so_far @ w[..., None]))[..., 0]
         length = w.norm(dim=1, keepdim=True)
         if k + 1 < steps:
             alive = alive & (length > tiny * tridiagonal.abs().amax(dim=(1, 2))[:, None])

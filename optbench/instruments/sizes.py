@@ -42,4 +42,11 @@ class ActivationBytes(LearningInstrument):
     costly = True
 
     def measure(self, view: View) -> dict[str, Loss]:
-        return {"activation_bytes": torch.full((len(view.params),), float(view.learning.activation_bytes))}
+        return {
+            "activation_bytes": torch.full(
+                view.params.shape[:1],
+                float(view.learning.activation_bytes),
+                dtype=torch.float64,
+                device=view.params.device,
+            )
+        }

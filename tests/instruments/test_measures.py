@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import pytest
 import torch
+from contracts import ROOT
 from torch import nn
 
-from optbench.data.batch import Batch
 from optbench.describe import describe
 from optbench.instruments import INSTRUMENTS, Instrument, View
 from optbench.instruments.curvature import lanczos
@@ -187,7 +188,9 @@ def test_gradient_noise_does_not_depend_on_how_many_samples_are_held_at_once(net
 def test_samples_have_dropout_masks_of_their_own(make, step, measure):
     problem = make(hidden_dropout=0.5)
     view = step(problem)
-    same = Batch(*(v[:, :1].expand_as(v) for v in view.batch[:2]), view.batch.keys)  # one sample, eight times
+    same = view.batch._replace(
+        **{k: getattr(view.batch, k)[:, :1].expand_as(getattr(view.batch, k)) for k in "xy"}
+    )  # one sample, eight times
     found = measure("gradient_noise", View(problem, view.seeds, view.params, view.grad, None, same))
     assert (found["gradient_variance"] > 1e-6).all()
     plain = make()
@@ -271,3 +274,11 @@ def test_activation_bytes_count_what_the_layers_keep(network, step, measure):
     found = measure("activation_bytes", step(network))["activation_bytes"]
     assert found.tolist() == [network.activation_bytes] * 3
     assert 8 * 8 * (5 + 4 + 3) <= found[0] <= 4 * 8 * 8 * (5 + 4 + 3)
+
+
+def test_the_documentation_names_every_instrument_with_its_columns():
+    rows = re.findall(r"^\| `(\w+)` \| [^|]* \| (.*?) \|", (ROOT / "docs" / "instruments.md").read_text(), re.MULTILINE)
+    told = {name: set(re.findall(r"`(\w+)", columns)) for name, columns in rows}
+    assert list(told) == [*INSTRUMENTS]
+    for name, cls in INSTRUMENTS.items():
+        assert told[name] == (set(cls.columns) or {"slices"})

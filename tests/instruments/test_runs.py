@@ -41,7 +41,10 @@ def test_what_is_measured_of_a_trial_does_not_depend_on_its_company():
     whole, parts = trials(ALL), trials(ALL, trials_at_once=3)
     assert whole.curves.keys() == parts.curves.keys()
     for name, values in whole.curves.items():
-        assert np.array_equal(values, parts.curves[name], equal_nan=True), name
+        if name.startswith("hessian"):  # second derivatives of a batch may differ in their last bits
+            assert parts.curves[name] == pytest.approx(values, rel=1e-4, nan_ok=True), name
+        else:
+            assert np.array_equal(values, parts.curves[name], equal_nan=True), name
     assert whole.slices.keys() == parts.slices.keys()
     for name, values in whole.slices.items():
         assert np.array_equal(values, parts.slices[name]), name
@@ -50,7 +53,9 @@ def test_what_is_measured_of_a_trial_does_not_depend_on_its_company():
 
 def test_trials_one_at_a_time_give_the_same_but_for_rounding():
     whole, single = trials(ALL), trials(ALL, trials_at_once=1)
-    assert (single.slices["other"] == whole.slices["other"]).all()  # solutions of different tensors are joined too
+    assert np.array_equal(
+        single.slices["other"], whole.slices["other"]
+    )  # solutions of different tensors are joined too
     assert single.slices["objective"] == pytest.approx(whole.slices["objective"], rel=1e-3)
     for name in ("gradient_norm", "update_ratio", "hessian_eigenvalue", "gradient_variance"):
         assert single.curves[name] == pytest.approx(whole.curves[name], rel=1e-3, nan_ok=True), name
@@ -130,7 +135,7 @@ def test_solutions_on_small_landscapes_are_looked_at_where_both_stages_share_a_t
     roles = results.trials.set_index("trial")["role"].astype(str)
     counts = results.slices.groupby(["instrument", "trial"], observed=True).size()
     assert set(roles[results.slices["trial"].unique()]) <= {"tuned", "default"}
-    assert (counts["loss_plane"] == 441).all()
+    assert set(np.asarray(counts.loc["loss_plane"]).tolist()) == {441}
     final = results.trials.set_index("trial")["final_loss"]
     middle = results.slices[(results.slices["instrument"] == "loss_plane") & np.isclose(results.slices["alpha"], 0)]
     middle = middle[np.isclose(middle["beta"], 0)].set_index("trial")["objective"]
@@ -154,7 +159,7 @@ def test_a_run_with_instruments_is_found_finished_and_is_another_than_one_withou
         (["problem=mlp", "instruments=[saturation]"], "saturation needs tanh or sigmoid units"),
         (["problem=mlp", "problem.normalisation=batch", "instruments=[gradient_noise]"], "gradient_noise needs"),
         (["problem=mlp", "problem.batch_size=1", "instruments=[gradient_noise]"], "at least two samples"),
-        (["problem=logistic_regression", "instruments=[dead_units]"], "dead_units needs a network with layers"),
+        (["problem=deep_linear", "instruments=[dead_units]"], "dead_units needs a network with layers"),
         (["problem=mlp", "instruments=3"], "instruments must be a list of names"),
     ],
 )

@@ -28,6 +28,15 @@ def test_waves_are_those_of_a_fixed_matrix():
     torch.testing.assert_close(turned, turned.round(), rtol=0, atol=1e-6)
 
 
+def test_the_scale_is_the_standard_deviation_of_the_waves():
+    plain = CoordinateNetwork(features=0, dtype=torch.float64).train.x
+    near = plain.norm(dim=1) < 0.12  # no full turns there
+    for scale in (0.5, 1.0):
+        seen = CoordinateNetwork(features=400, scale=scale, dtype=torch.float64).train.x[near]
+        turns = torch.linalg.lstsq(plain[near], torch.atan2(seen[:, :400], seen[:, 400:])).solution / (2 * math.pi)
+        assert turns.std().item() == pytest.approx(scale, rel=0.1)
+
+
 def test_psnr_is_ten_decibels_for_a_tenth_of_the_error():
     problem = CoordinateNetwork()
     y = torch.zeros(1, 4, 3)

@@ -44,7 +44,8 @@ class VAE(Architecture):
         (μ, s) = encoder(x),   z = μ + e^(s/2) ε,   x̂ = decoder(z)
         f = mean over samples of ½ ‖x̂ − x‖² + ½ Σ (μ² + eˢ − 1 − s)
 
-    the negative evidence lower bound with p(x | z) = N(x̂, 1), but for a constant; in nats. In training ε is drawn for each
+    the negative evidence lower bound with p(x | z) = N(x̂, 1), but for a constant; in nats. Pixels are standardised, not in
+    [0, 1], so the law is Gaussian; digits_vae has DeepOBS's, squared errors of pixels in [0, 1]. In training ε is drawn for each
     sample and step, in evaluation it is the same for every trial at every step. Data: digits, standardised on the training
     part; 1,078 to train, 360 to validate, 359 to test. 9,936 parameters as set (64-64-8-64-64).
 

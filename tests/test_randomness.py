@@ -2,7 +2,7 @@ import pytest
 import torch
 from scipy.stats import chisquare, kstest
 
-from optbench.randomness import Randomness, _mix, _mix_, derive
+from optbench.randomness import Randomness, _mix, _mix_, derive, hashed
 
 GAMMA, MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 PUBLISHED = [
@@ -32,7 +32,7 @@ def test_a_row_of_words_is_a_splitmix64_sequence():
 
 
 @pytest.mark.parametrize("count", [1, 16383, 16384, 16385, 50000])
-def test_mixing_in_blocks_gives_the_same_words_as_one_by_one(count):
+def test_mixing_a_tensor_gives_the_same_words_as_one_by_one(count):
     numbers = torch.arange(count) * 982451653 - 7**19
     mixed = _mix_(numbers.clone())
     for k in {0, count // 2, count - 1, min(16384, count - 1)}:
@@ -105,3 +105,15 @@ def test_the_dtype_asked_for_is_given_and_only_rounds(dtype):
     for draw in (random.uniform, random.normal):
         assert draw(0, 10, dtype=dtype).dtype == dtype
         assert torch.equal(draw(0, 10, dtype=dtype), draw(0, 10).to(dtype))
+
+
+@pytest.mark.parametrize("count", [0, 1, 700, 20_000])
+def test_words_made_by_numpy_are_those_made_by_torch(count):
+    random = Randomness([0, 7, -3], "words")
+    assert torch.equal(random.words(5, count), hashed(random.keys, 5, count))
+
+
+def test_uniform_numbers_are_the_upper_52_bits_of_the_words():
+    random = Randomness([0, 7], "uniform")
+    upper = [[(word % 2**64 >> 12) for word in row] for row in random.words(3, 50).tolist()]
+    assert random.uniform(3, 50).tolist() == [[(number + 0.5) / 2**52 for number in row] for row in upper]

@@ -57,7 +57,11 @@ class Pass:
 
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal numbers of this shape, the trials first."""
+        assert self.keys is not None
         count = like.numel() // self.trials
+        if not self.pure:
+            self.drawn += 1
+            return Randomness.keyed(self.keys).normal(self.drawn, count, dtype=like.dtype).view(like.shape)
         words = (self.words(count) >> 12) & ((1 << 52) - 1)
         return torch.special.ndtri((words.to(torch.float64) + 0.5) * 2.0**-52).to(like.dtype).view(like.shape)
 

@@ -74,6 +74,7 @@ def test_vae_has_the_layers_of_the_source(make):
     module = problem.module()
     found = [tuple(p.shape) for name, p in module.named_parameters() if name.endswith("weight")]
     assert found == [*expected, (16 * quarter, 64 * 4 * quarter)]
+    assert problem.layout.n == {4: 334_604, 49: 10_151_489}[quarter]
     assert problem.train.y.min() == 0
     assert problem.train.y.max() == 1
     rebuilt, mean, _ = module(problem.train.x[:3])

@@ -1,6 +1,5 @@
-"""asv benchmarks and `python -m benchmarks.speed`. One thread, as the suite's own workers have."""
+"""asv benchmarks and `python -m benchmarks.speed`. One thread and the memory allocator set as in the suite's own workers."""
 
-import torch
+from optbench.executors.worker import tune
 
-torch.set_num_threads(1)
-torch.set_flush_denormal(True)
+tune(1)

@@ -122,7 +122,10 @@ def networks() -> list[Training]:
     return [
         Training("digits MLP", optbench.problem("mlp"), cross_entropy, 500, 500, 3.5),
         Training("digits VAE", optbench.problem("vae"), bare.evidence, 200, 300, 3.5),
-        Training("transformer", optbench.problem("transformer", depth=1), cross_entropy, 60, 200, 2.0),
+        Training(
+            "transformer, sums", optbench.problem("transformer", data="modular_addition"), cross_entropy, 60, 200, 2.0
+        ),
+        Training("transformer, recall", optbench.problem("transformer", depth=1), cross_entropy, 60, 200, 2.0),
         Training("digits CNN", optbench.problem("cnn"), cross_entropy, 40, 300, 1.0),
         Training("digits ResNet", optbench.problem("resnet"), cross_entropy, 20, 100, 1.0),
     ]

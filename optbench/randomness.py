@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor
 
 from .interfaces import Rows
 
@@ -122,7 +123,7 @@ class Randomness:
     def words(self, step: int, count: int, rows: Rows | None = None) -> Int64[Tensor, "trials count"]:
         """`count` 64-bit words for this step; the first k of them do not depend on `count`."""
         keys = self.keys if rows is None else self.keys[rows]
-        if keys.device.type == "cpu":
+        if keys.device.type == "cpu" and not is_functorch_wrapped_tensor(keys):
             return torch.from_numpy(_words(keys.numpy().view(np.uint64), step, count).view(np.int64))
         at_step = _mix_(keys + _signed((step + 1) * _GAMMA))
         counter = torch.arange(1, count + 1, dtype=torch.int64, device=keys.device).mul_(_signed(_GAMMA))
@@ -133,7 +134,7 @@ class Randomness:
     ) -> Float[Tensor, "trials count"]:
         """Uniform numbers in the open interval (0, 1), drawn with 52 bits; in float32 rounding may reach its ends."""
         words = self.words(step, count, rows)
-        if words.device.type == "cpu":
+        if words.device.type == "cpu" and not is_functorch_wrapped_tensor(words):
             u = (words.numpy().view(np.uint64) >> np.uint64(12)).astype(np.float64)
             u += 0.5
             u *= 2.0**-52

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..interfaces import Batch, Loss, Params, Problem
 from ..nn import Learning
+from ..nn.attention import unfused_attention
 from ..oracle import chunks
 from ..randomness import Randomness
 from .instrument import Instrument, View
@@ -27,7 +28,8 @@ def fixed_batch(problem: Problem, trials: int) -> Batch:
 def hessian_product(problem: Problem, params: Params, batch: Batch) -> Callable[[Tensor], Tensor]:
     """v ↦ H v of each trial, `[trials, n]` both, by differentiating the gradient along v."""
     at = params.detach().requires_grad_()
-    (grad,) = torch.autograd.grad(problem.loss(at, batch).sum(), at, create_graph=True)
+    with unfused_attention():
+        (grad,) = torch.autograd.grad(problem.loss(at, batch).sum(), at, create_graph=True)
     if not grad.requires_grad:  # a linear objective
         return torch.zeros_like
     return lambda v: torch.autograd.grad(grad, at, v, retain_graph=True, materialize_grads=True)[0]

@@ -8,10 +8,10 @@ from functools import cached_property
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..checks import check_settings, setting
 from ..interfaces import Batch, Loss, Params, Problem, ProblemModifier
+from ..nn.attention import unfused_attention
 from .derived_problem import DerivedProblem
 
 
@@ -54,8 +54,7 @@ class FlatPlaces(DerivedProblem):
     strength: float
 
     def loss(self, params: Params, batch: Batch) -> Loss:
-        # the fused attention kernels cannot be differentiated twice
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        with torch.enable_grad(), unfused_attention():
             at = params if params.requires_grad else params.detach().requires_grad_()
             loss = self.inner.loss(at, batch)
             (grad,) = torch.autograd.grad(loss.sum(), at, create_graph=True)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .attention import attend
 from .layers import logistic
 
 Part = Callable[..., Any]
@@ -86,11 +86,8 @@ class SelfAttention(Composite):
         self.inputs, self.outputs = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def combine(self, part: Part, x: Tensor) -> Tensor:
-        together = part("inputs", x).unflatten(-1, (3, self.heads, -1))  # … length, 3, heads, width of a head
-        front = together.shape[:-4]
-        q, k, v = together.flatten(0, -5).permute(2, 0, 3, 1, 4).unbind()
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
-        return part("outputs", mixed.transpose(1, 2).flatten(2).unflatten(0, front))
+        together = part("inputs", x).unflatten(-1, (3, self.heads, -1))
+        return part("outputs", attend(together, self.causal))
 
 
 class TransformerBlock(Composite):

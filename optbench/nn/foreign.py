@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from .attention import unfused_attention
 from .forward import Pass, lead
 from .layers import IN_CONTEXT, LAYERS
 
@@ -84,7 +85,8 @@ class Foreign:
             return self._call(values, given, inside), tuple(inside.terms)
 
         dims = (0, None if run.keys is None else 0, *[0] * len(inputs))
-        out, terms = vmap(one, in_dims=dims)(dict(own), run.keys, *inputs)
+        with unfused_attention():
+            out, terms = vmap(one, in_dims=dims)(dict(own), run.keys, *inputs)
         run.terms.extend(term.flatten() for term in terms)
         run.drawn = last[0].drawn
         return out

@@ -25,8 +25,8 @@ from .network import Network
 
 REFERENCE = 256
 """Training samples whose statistics batch normalisation uses in evaluation."""
-CACHE = 2**21
-"""Bytes of activations that trials computed together may take, so that they stay in the cache."""
+CACHE = 2**23
+"""Bytes of activations that trials computed together may take, so that they stay in a cache of some tens of MiB."""
 AT_ONCE = 2**25
 """Bytes of activations that the samples evaluated together may take, for one trial."""
 

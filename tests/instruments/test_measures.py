@@ -12,7 +12,7 @@ from torch import nn
 
 from optbench.describe import describe
 from optbench.instruments import INSTRUMENTS, Instrument, View
-from optbench.instruments.curvature import lanczos
+from optbench.instruments.curvature import fixed_batch, hessian_product, lanczos
 from optbench.registry import build
 
 # torch's own forward differentiation, of which torch.func.hessian makes use
@@ -96,6 +96,22 @@ def test_the_largest_eigenvalue_is_that_of_the_exact_hessian(network, step, meas
     found = measure("hessian_eigenvalue", View(network, view.seeds, params, view.grad, None, view.batch))
     exact = [float(torch.linalg.eigvalsh(hessian(network, row))[-1]) for row in params]
     assert found["hessian_eigenvalue"].tolist() == pytest.approx(exact, rel=1e-3)
+
+
+@pytest.mark.parametrize("trials", [1, 3])
+@pytest.mark.parametrize(
+    "width", [32, 64]
+)  # attention by our own kernel, where there are several trials, and by torch's
+def test_hessian_products_of_a_transformer_are_differences_of_gradients(trials, width):
+    settings = {"width": width, "heads": 64 // width, "activation": "tanh", "depth": 1, "dtype": torch.float64}
+    problem = build("problem", "transformer", settings)
+    params = problem.start(range(trials))
+    batch = fixed_batch(problem, trials)
+    towards = torch.randn_like(params) / problem.layout.n**0.5
+    after, before = (problem.loss_and_grad(params + h * towards, batch)[1] for h in (1e-5, -1e-5))
+    torch.testing.assert_close(
+        hessian_product(problem, params, batch)(towards), (after - before) / 2e-5, rtol=1e-5, atol=1e-8
+    )
 
 
 def test_the_trace_lies_within_its_error_of_the_exact_one(network, step, measure):

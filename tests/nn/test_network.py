@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from optbench.nn import Network
+from optbench.nn.attention import attend, unfused_attention
 from optbench.nn.blocks import Heads, Recurrent, Residual, SelfAttention, TransformerBlock
 from optbench.nn.forward import Pass
 from optbench.nn.layers import LAYERS, Position, cross_entropy
@@ -212,6 +213,58 @@ def test_our_attention_is_torchs(causal):
     x = torch.randn(3, 5, 6)
     mask = nn.Transformer.generate_square_subsequent_mask(5) if causal else None
     torch.testing.assert_close(ours(x), theirs(x, x, x, attn_mask=mask)[0])
+
+
+def several_heads(samples: int = 5, dtype=torch.float64) -> torch.Tensor:
+    """Queries, keys and values of three trials."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(3, samples, 6, 3, 2, 4, dtype=dtype, generator=generator)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_of_short_sequences_is_torchs(causal):
+    together = several_heads()
+    q, k, v = together.permute(3, 0, 1, 4, 2, 5)
+    expected = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    torch.testing.assert_close(attend(together, causal), expected.transpose(2, 3).flatten(3), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_of_short_sequences_can_be_differentiated_twice(causal):
+    few = several_heads(2)[:2, :, :3].detach().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: attend(x, causal), few)
+    assert torch.autograd.gradgradcheck(lambda x: attend(x, causal), few)
+
+
+def test_attention_of_short_sequences_does_not_depend_on_company():
+    together = several_heads(samples=7, dtype=torch.float32)
+    torch.testing.assert_close(attend(together, True)[:2], attend(together[:2], True), rtol=0, atol=0)
+
+
+def test_attention_under_vmap_is_attention():
+    together = several_heads()
+    with unfused_attention():
+        found = torch.func.vmap(lambda x: attend(x, True))(together)
+    torch.testing.assert_close(found, attend(together, True))
+
+
+class Encoder(nn.Module):
+    """Torch's encoder inside a module of a person's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True)
+
+    def forward(self, x):
+        return self.inner(x).mean(dim=1)
+
+
+def test_torchs_own_transformer_runs_for_all_trials_at_once():
+    network = Network(Encoder())
+    params = network.start([0, 1, 2], "test", torch.float32, CPU).requires_grad_()
+    x = torch.randn(3, 5, 4, 6)
+    (network(params, x) ** 2).sum().backward()
+    assert network.looped == []
 
 
 def test_a_transformer_block_is_torchs():

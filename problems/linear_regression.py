@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from optbench.checks import Range, setting
-from optbench.interfaces import Loss, Params
-from optbench.nn import Learning
+from optbench.checks import setting
+
+from .linear_model import LinearModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearRegression(Learning):
+class LinearRegression(LinearModel):
     """Values as a linear function of the inputs, by least squares.
 
         f(W, b) = mean over samples and outputs of (W x + b − y)² + ½ l2 ‖W‖²
@@ -41,20 +41,17 @@ class LinearRegression(Learning):
     """
 
     cheap: ClassVar[bool] = True
-    budget: ClassVar[int] = 500
 
     l2: float = setting(0.0, least=0)
     data: str = "diabetes"
-    batch_size: int | None = field(default=None, metadata={"range": Range(least=1, whole=True, optional=True)})
 
     def module(self) -> nn.Module:
         if self.task != "values":
             raise ValueError(f"LinearRegression needs values to predict, and {self.data} has labels")
-        return nn.Sequential(nn.Flatten(), nn.Linear(self.train.x[0].numel(), self.outputs))
+        return nn.Sequential(*self.linear(self.outputs))
 
     @cached_property
-    def _least_squares(self) -> tuple[Tensor, float]:
-        """Weights and bias of the least objective as one row, and that objective, in float64."""
+    def solution(self) -> tuple[Tensor, float]:
         x, y = self.train.x.flatten(1).double().cpu(), self.train.y.double().cpu()
         (samples, inputs), outputs = x.shape, y.shape[1]
         # the penalty as further samples without bias: their squared errors add up to samples · outputs · ½ l2 ‖W‖²
@@ -64,22 +61,6 @@ class LinearRegression(Learning):
         found = torch.linalg.lstsq(x, y, driver="gelsd").solution
         least = (x @ found - y).square().sum() / (samples * outputs)
         return torch.cat([found[:-1].T.flatten(), found[-1]]), float(least)
-
-    def _penalised(self, error: Loss, params: Params) -> Loss:
-        return error + 0.5 * self.l2 * (params * self._weights).square().sum(dim=1) if self.l2 else error
-
-    def objective(self, params: Params, step: int) -> Loss:
-        return self._penalised(super().objective(params, step), params.detach())
-
-    def evaluate(self, params: Params, step: int) -> dict[str, Loss]:
-        metrics = super().evaluate(params, step)
-        return {**metrics, "objective": self._penalised(metrics["objective"], params.detach())}
-
-    def minimum(self) -> float:
-        return self._least_squares[1]
-
-    def minimiser(self) -> Tensor:
-        return self._least_squares[0].to(**self.kind)
 
     def targets(self) -> Sequence[float]:
         least = self.minimum()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import UsageError
 from ..interfaces import Loss, Problem
-from ..nn.layers import HIDDEN
+from ..nn.blocks import HIDDEN
 from .instrument import LearningInstrument, View
 
 NEAR = 0.01

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..checks import check_settings, setting
 from ..data.batch import Batch
 from ..interfaces import Loss, Params, Problem, ProblemModifier
-from ..nn.layers import HIDDEN
+from ..nn.blocks import HIDDEN
 from .derived_problem import DerivedProblem, learning
 
 
@@ -22,7 +22,8 @@ class ActivationL1(ProblemModifier):
         f ← f + λ · mean over the batch of Σ |h|
 
     with the sum over all layers, units and, in images and sequences, places. Seen are layers of torch.nn such as ReLU or
-    Tanh in a network of torch.nn.Sequential and optbench.nn.blocks; what a module of one's own computes inside is not.
+    Tanh and recurrent layers (h of each place) in a network of torch.nn.Sequential and optbench.nn.blocks; what a module of
+    one's own computes inside is not.
 
     Args:
         strength: weight λ of the penalty, in units of the loss per activation.

@@ -159,3 +159,7 @@ class Recurrent(Composite):
                 h = torch.tanh(gates)
             hidden.append(h)
         return torch.stack(hidden, dim=-2)
+
+
+HIDDEN = (nn.ReLU, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.ELU, nn.Softplus, Recurrent)
+"""Layers whose outputs are the activations of hidden units."""

@@ -256,6 +256,13 @@ def sample(layer: nn.Module, own: Own, mean: Tensor, log_variance: Tensor, run: 
     return mean + torch.exp(0.5 * log_variance) * run.normal(mean)
 
 
+class AgainstZero(nn.Module):
+    """Logits (0, z) of two classes from one number z, so that the second has the probability 1/(1 + e^(−z))."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return F.pad(z, (1, 0))
+
+
 class Last(nn.Module):
     """The vector at the last place of a sequence."""
 
@@ -290,6 +297,7 @@ LAYERS: dict[type[nn.Module], Layer] = {
     nn.ELU: _EACH,
     nn.Identity: _EACH,
     Last: _EACH,
+    AgainstZero: _EACH,
     nn.Embedding: Layer(embedding, embedding_alone),
     Position: Layer(position, lambda layer, own, x, run: x + own["weight"][: x.shape[-2]]),
     nn.LayerNorm: Layer(layer_norm, layer_norm_alone),
@@ -301,9 +309,6 @@ LAYERS: dict[type[nn.Module], Layer] = {
     nn.Dropout2d: _DROPOUT,
     Sample: Layer(sample, sample),
 }
-
-HIDDEN = (nn.ReLU, nn.LeakyReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.ELU, nn.Softplus)
-"""Layers whose outputs are the activations of hidden units."""
 
 IN_CONTEXT = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd, Sample)
 """Layers that look at the pass; in a module that runs under vmap they are replaced."""

@@ -150,7 +150,7 @@ class Network:
             return _in_sequence([self._compiled(m, dot + name, alone=alone) for name, m in module.named_children()])
         if isinstance(module, Composite):
             parts = {name: self._compiled(m, dot + name, alone=alone) for name, m in module.named_children()}
-            return _composed(module, parts)
+            return _composed(module, path, parts, alone)
         names = {own: whole for whole, (owner, own) in self._owners.items() if owner is module}
         if type(module) in LAYERS:
             layer = LAYERS[type(module)]
@@ -203,9 +203,12 @@ def _in_sequence(parts: list[Run]) -> Run:
     return run_all
 
 
-def _composed(module: Composite, parts: Mapping[str, Run]) -> Run:
+def _composed(module: Composite, path: str, parts: Mapping[str, Run], alone: bool) -> Run:
     def combine(values: Mapping[str, Tensor], inputs: tuple[Any, ...], run: Pass) -> Any:
-        return module.combine(lambda name, *given: parts[name](values, given, run), *inputs)
+        out = module.combine(lambda name, *given: parts[name](values, given, run), *inputs)
+        if run.watch is not None:
+            run.watch(path, module, lead(out) if alone else out)
+        return out
 
     return combine
 

@@ -10,12 +10,13 @@ import torch
 import torch.nn.functional as F
 from optbench.problems.cnn import CNN
 from optbench.problems.mlp import MLP
+from optbench.problems.rnn import RNN
 from torch import nn
 
 from optbench.interfaces import Problem
 from optbench.modifiers.activation_l1 import ActivationL1
 from optbench.modifiers.adversarial import Adversarial
-from optbench.nn.layers import HIDDEN
+from optbench.nn.blocks import HIDDEN
 from optbench.optimizers.adam import Adam
 from optbench.schedules.constant import Constant
 from optbench.trials import Trials
@@ -60,6 +61,19 @@ def test_a_penalty_worked_by_hand() -> None:
     batch = problem.stream([0]).at(0)
     added = ActivationL1(strength=0.1).change(problem).loss(params, batch) - problem.loss(params, batch)
     assert added.item() == pytest.approx(0.15, rel=1e-12)
+
+
+@pytest.mark.parametrize("seeds", [[0], [0, 1]])
+def test_the_hidden_vectors_of_a_recurrent_network_are_its_activations(seeds: list[int]) -> None:
+    problem = RNN(batch_size=3, width=5, dtype=torch.float64)
+    params, batch = problem.start(seeds), problem.stream(seeds).at(0)
+    added = ActivationL1(strength=0.1).change(problem).loss(params, batch) - problem.loss(params, batch)
+    for k in range(len(seeds)):
+        module = problem.module().double()
+        nn.utils.vector_to_parameters(params[k], module.parameters())
+        hidden = module[:2](batch.x[k])
+        assert hidden.shape == (3, 16, 5)
+        torch.testing.assert_close(added[k], 0.1 * hidden.abs().sum() / 3, rtol=1e-9, atol=0)
 
 
 def test_another_that_watches_still_sees_every_layer() -> None:

@@ -91,11 +91,6 @@ def test_noise_on_weights_with_a_map_is_noise_on_what_the_optimizer_moves() -> N
             ("problem=quadratic", "modifier=[early_stopping]"),
             "quadratic: early_stopping needs a problem that learns from data, not Quadratic",
         ),
-        (
-            ("problem=logistic_regression", "modifier=[adversarial]"),
-            "logistic_regression: adversarial needs a network, such as that of mlp; LogisticRegression is a formula of its "
-            "own",
-        ),
     ],
 )
 def test_what_does_not_fit_is_told_before_the_sweep_starts(words: tuple[str, ...], line: str, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_value_and_gradient_equal_a_formula_in_numpy():
 @pytest.mark.parametrize("l2", [1e-3, 1e-1])
 def test_the_minimum_is_that_of_scipy_to_1e_12(l2):
     found = minimize(reference_value, np.zeros(31), args=(l2,), jac=True, method="BFGS", options={"gtol": 1e-9})
-    assert LogisticRegression(l2=l2).minimum() == pytest.approx(found.fun, abs=1e-12)
+    assert LogisticRegression(l2=l2, dtype=torch.float64).minimum() == pytest.approx(found.fun, abs=1e-12)
 
 
 def test_the_minimiser_is_that_of_scikit_learn():

@@ -1,0 +1,124 @@
+"""Long rows: block by block and compiled, against the rule as it is written."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+import torch
+from contracts import Loop, varied
+from optbench.problems.rosenbrock import Rosenbrock
+
+from optbench import columns
+from optbench.checks import UsageError
+from optbench.columns import Stepper, elementwise
+from optbench.compiled import Compiled
+from optbench.interfaces import Layout, Optimizer
+from optbench.optimizers import OPTIMIZERS
+from optbench.optimizers.adam import Adam
+
+N = 700
+LONG = Layout(("w",), ((N,),), ("weight",))
+
+
+def built(name: str, trials: int) -> Optimizer[Any] | None:
+    """The optimizer, with settings that differ between the trials; None where it does not treat elements apart."""
+    if name == "from_torch":
+        return None
+    rule = OPTIMIZERS[name](**(varied(OPTIMIZERS[name], trials, torch.float64) if trials > 1 else {}))
+    return rule if elementwise(rule) else None
+
+
+class Given:
+    """An oracle with gradients of its own at each step."""
+
+    def __init__(self, trials: int):
+        self.trials, self.step = trials, 0
+
+    def __call__(self, params: torch.Tensor, rows: Any = None) -> tuple[torch.Tensor, torch.Tensor]:
+        generator = torch.Generator().manual_seed(self.step)
+        self.step += 1
+        return torch.zeros(self.trials), torch.randn(self.trials, N, generator=generator, dtype=torch.float64)
+
+
+def path(rule: Optimizer[Any], make_step: Any, trials: int, steps: int = 6) -> torch.Tensor:
+    """The points passed, with a rate that falls."""
+    params = torch.linspace(-2, 3, trials * N, dtype=torch.float64).view(trials, N)
+    state, oracle, seen = rule.init(params, LONG), Given(trials), []
+    for step in range(steps):
+        params, state = make_step(params, state, oracle, 1 - step / 10)
+        seen.append(params.clone())
+    return torch.stack(seen)
+
+
+@pytest.mark.parametrize("trials", [1, 3])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_block_by_block_is_the_rule_to_the_bit(name: str, trials: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = built(name, trials)
+    if rule is None:
+        return
+    monkeypatch.setattr(columns, "LARGE", 0)
+    monkeypatch.setattr(columns, "BLOCK", 1)  # 256 columns are the least
+    stepper = Stepper()
+    found = path(rule, lambda *given: stepper(rule, *given), trials)
+    torch.testing.assert_close(found, path(rule, rule.step, trials), rtol=0, atol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # in torch's own code
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_compiled_it_is_the_rule(name: str) -> None:
+    rule = built(name, 3)
+    if rule is None:
+        return
+    stepper = Stepper(compiled=True)
+    found = path(rule, lambda *given: stepper(rule, *given), 3)
+    torch.testing.assert_close(found, path(rule, rule.step, 3), rtol=1e-12, atol=1e-14)
+
+
+def test_a_state_given_by_others_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "LARGE", 0)
+    rule, params = Adam(lr=0.1), torch.zeros(2, N, dtype=torch.float64)
+    given, stepper = rule.init(params, LONG), Stepper()
+    _, state = stepper(rule, params, given, Given(2), 1.0)
+    assert given.m.abs().max() == 0
+    assert state.m.abs().max() > 0
+    assert state.t == 1
+
+
+def test_rules_that_look_at_other_elements_run_as_they_are() -> None:
+    lbfgs, problem = OPTIMIZERS["lbfgs"](), Rosenbrock(n=4)
+    assert not elementwise(lbfgs)
+    ours, theirs = Loop(problem, lbfgs, [0, 1]), Loop(problem, lbfgs, [0, 1])
+    ours.oracle.move(0)
+    theirs.oracle.move(0)
+    found, _ = Stepper(compiled=True)(lbfgs, ours.params, ours.state, ours.oracle, 1.0)
+    expected, _ = lbfgs.step(theirs.params, theirs.state, theirs.oracle, 1.0)
+    assert torch.equal(found, expected)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # in torch's own code
+def test_a_rule_is_compiled_once_for_all_steps_and_rates() -> None:
+    rule, compiled = Adam(lr=0.1), Compiled()
+
+    def make_step(params: torch.Tensor, state: Any, oracle: Any, factor: float) -> Any:
+        _, grad = oracle(params)
+        after = torch.empty_like(params)
+        return after, compiled(rule, params, grad, state, rule.lr * factor, after)
+
+    path(rule, make_step, 1)
+    assert len(compiled._kernels) == 1
+
+
+def test_without_a_compiler_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._inductor import cpp_builder
+
+    def none() -> str:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
+    with pytest.raises(UsageError, match=r"^compile=true needs a C\+\+ compiler; install g\+\+ or set compile=false$"):
+        Stepper(compiled=True)
+    assert sys.modules["optbench.compiled"]

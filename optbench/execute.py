@@ -52,7 +52,7 @@ def _execute(run: Run) -> Tables:
 
     def one() -> Trials:
         optimizer = run.build_optimizer([evaluated], problem)
-        return Trials(problem, optimizer, parts.schedule, parts.modifiers, [0], run.budget)
+        return Trials(problem, optimizer, parts.schedule, parts.modifiers, [0], run.budget, run.compile)
 
     seconds, spread = step_seconds(one)
     timed_out = any(o.timed_out for o in outcomes)

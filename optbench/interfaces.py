@@ -256,7 +256,7 @@ class Optimizer(abc.ABC, Generic[State]):
 
 
 class FirstOrder(Optimizer[State]):
-    """A rule that needs one gradient a step, at the parameters themselves: write `update`."""
+    """A rule that needs one gradient a step, at the parameters or at `asks_at`: write `update`."""
 
     elementwise: ClassVar[bool] = True
     """Each parameter moves by its own gradient alone (False where norms or matrices enter)."""
@@ -266,21 +266,29 @@ class FirstOrder(Optimizer[State]):
     def update(self, params: Params, grad: Params, state: State, lr: Hyper) -> tuple[Params, State]:
         """One step with this gradient and learning rate."""
 
+    def asks_at(self, params: Params, state: State) -> Params:
+        """Where the gradient of a step is taken: at the parameters, unless a rule looks elsewhere."""
+        return params
+
     def step(self, params: Params, state: State, oracle: Oracle, factor: Hyper) -> tuple[Params, State]:
-        _, grad = oracle(params)
+        _, grad = oracle(self.asks_at(params, state))
         return self.update(params, grad, state, self.lr * factor)
 
 
 class Schedule(abc.ABC):
     """A factor on the learning rate as a function of the step. Concrete ones are frozen keyword-only dataclasses."""
 
-    def init(self, trials: int) -> Any:
-        """The state before the first step; most have none."""
+    def init(self, trials: int, steps: int) -> Any:
+        """The state before the first of so many steps; most have none. Tensors in it have trials as dimension 0."""
         return ()
 
     @abc.abstractmethod
     def factor(self, step: int, steps: int, state: Any) -> Hyper:
         """The multiple of the learning rate for this step, 0 ≤ step < steps."""
+
+    def factors(self, step: int, steps: int, state: Any) -> Mapping[str, Hyper]:
+        """Multiples of other settings for this step, by name (`momentum`, `clip_norm.max_norm`); most have none."""
+        return {}
 
     def observe(self, state: Any, loss: Loss) -> Any:
         """The state after a step whose minibatch loss was this; most do not look."""
@@ -322,12 +330,18 @@ class TrialsModifier(abc.ABC):
     def after(self, trials: Any, state: Any, step: int) -> Any:
         """Look at the optbench.trials.Trials after this step, change them, and give the state for the next."""
 
+    def judged(self, params: Params, state: Any) -> Params:
+        """What is judged in place of these parameters; most change nothing."""
+        return params
+
 
 class OracleModifier(abc.ABC):
     """Changes what the optimizer is told: penalties on the objective, clipping, noise. Works with every optimizer."""
 
     place: ClassVar[str] = "oracle"
     """"objective" (a penalty; applied first, nearest to the problem) or "oracle" (after all penalties, in the order given)."""
+    batches: int = 1
+    """Minibatches of the stream in a step; the problem's answer is their mean."""
 
     def init(self, params: Params, layout: Layout, seeds: Sequence[int]) -> Any:
         """The state before the first step; most have none."""
@@ -339,17 +353,28 @@ class OracleModifier(abc.ABC):
 
 
 class UpdateModifier(abc.ABC):
-    """Changes the step itself, after any optimizer: decoupled decay, projection."""
+    """Changes the step itself, after any optimizer: decoupled decay, projection, averaging."""
 
     place: ClassVar[str] = "update"
+    turn: ClassVar[int] = 0
+    """Modifiers of the update do not commute and take turns: 0 decay and what changes the step, 1 projections, 2 lookahead,
+    3 averages; those of one turn in the order given."""
 
-    def init(self, params: Params, layout: Layout, seeds: Sequence[int]) -> Any:
-        """The state before the first step; most have none."""
+    def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> Any:
+        """The state before the first of so many steps; most have none."""
         return ()
+
+    def wrap(self, oracle: Oracle, state: Any, step: int) -> tuple[Oracle, Any]:
+        """The oracle that the optimizer asks in this step, and the state for `apply`: for those that listen to its answers."""
+        return oracle, state
 
     @abc.abstractmethod
     def apply(self, before: Params, after: Params, lr: Hyper, state: Any) -> tuple[Params, Any]:
         """The parameters after the step, from those before it and those the optimizer proposes; lr: the rate of this step."""
+
+    def judged(self, params: Params, state: Any) -> Params:
+        """What is judged in place of the parameters that go on learning: their average; most change nothing."""
+        return params
 
 
 Modifier = ProblemModifier | OracleModifier | UpdateModifier | TrialsModifier

@@ -42,7 +42,9 @@ class Options:
         self._hydra.__exit__(*error)
 
     def names(self, group: str) -> list[str]:
-        return sorted({p.stem for folder in self.folders for p in (folder / group).glob("*.yaml")})
+        """Its YAML files; those in a folder of the group by FOLDER/NAME."""
+        found = ((folder / group, p) for folder in self.folders for p in (folder / group).rglob("*.yaml"))
+        return sorted({p.relative_to(top).with_suffix("").as_posix() for top, p in found})
 
     def file(self, group: str, name: str) -> Path:
         """The YAML of an option, the person's own first."""
@@ -50,7 +52,8 @@ class Options:
             if (folder / group / f"{name}.yaml").is_file():
                 return folder / group / f"{name}.yaml"
         raise UsageError(
-            f"no {group} is called {name!r}{near(name, self.names(group))} (there are {', '.join(self.names(group))})"
+            f"no {group} is called {name!r}{near(name, self.names(group))} "
+            f"(there are {', '.join(n for n in self.names(group) if '/' not in n)})"
         )
 
     def load(self, choices: Mapping[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import torch
 
@@ -13,7 +14,7 @@ MOMENTUM = 0.1
 
 
 class BatchOracle(Oracle):
-    """Loss and gradient of a problem on the batch of the current step.
+    """Loss and gradient of a problem on the batch of the current step, or their mean over several.
 
     After the first call of a step for all trials, `first_params`, `first_loss` and `first_grad` hold where it was asked and
     what was answered, so that the runner need not compute it again.
@@ -36,15 +37,19 @@ class BatchOracle(Oracle):
         buffers = roles.repeat_interleave(torch.tensor(self.layout.sizes)).nonzero().squeeze(1)
         self._buffers = buffers.to(problem.device) if len(buffers) else None
         self._pull: Params | None = None
-        self._batch: Batch = None
+        self._batches: list[Batch] = []
         self._drawn = False
         self.move(0)
 
-    def move(self, step: int) -> None:
-        """Go to a step; its batch is drawn when first asked for, and only once where it is always the same."""
-        self.step = step
+    def move(self, step: int, count: int = 1) -> None:
+        """Go to a batch of the stream, or to so many from this one on: each is drawn when first asked for.
+
+        A question is then answered with the mean over them, and counts as so many evaluations. Where the batch is always
+        the same, it is drawn once and one alone is asked.
+        """
+        self.steps = range(step, step + (1 if self.fixed else count))
         if not self.fixed:
-            self._batch, self._drawn = None, False
+            self._batches, self._drawn = [], False
         self.first_params: Params | None = None
         self.first_loss: Loss | None = None
         self.first_grad: Params | None = None
@@ -63,9 +68,9 @@ class BatchOracle(Oracle):
         if rows is not None:
             return self._some(params, torch.as_tensor(rows, dtype=torch.int64, device=params.device))
         if not self._drawn:
-            self._batch, self._drawn = self.stream.at(self.step, self.rows), True
-        self.common += 1
-        loss, grad = self._chunked(params, self._batch)
+            self._batches, self._drawn = [self.stream.at(step, self.rows) for step in self.steps], True
+        self.common += len(self.steps)
+        loss, grad = self._mean(params, self._batches)
         if self._buffers is not None:
             if self.first_params is None:
                 self._pull = grad[:, self._buffers]
@@ -78,12 +83,12 @@ class BatchOracle(Oracle):
         if self.extra is None:
             present = self.trials if self.rows is None else len(self.rows)
             self.extra = torch.zeros(present, dtype=torch.int64, device=params.device)
-        self.extra[rows] += 1
+        self.extra[rows] += len(self.steps)
         alone = len(rows) == 1 and self.trials > 1
         if alone:
             params, rows = params.expand(2, -1), rows.expand(2)
-        batch = self.stream.at(self.step, rows if self.rows is None else self.rows[rows])
-        loss, grad = self._chunked(params, batch)
+        drawn = rows if self.rows is None else self.rows[rows]
+        loss, grad = self._mean(params, [self.stream.at(step, drawn) for step in self.steps])
         if self._buffers is not None:
             grad[:, self._buffers] = 0
         return (loss[:1], grad[:1]) if alone else (loss, grad)
@@ -95,6 +100,13 @@ class BatchOracle(Oracle):
         after = after.clone()
         after[:, self._buffers] = before[:, self._buffers] - MOMENTUM * self._pull
         return after
+
+    def _mean(self, params: Params, batches: Sequence[Batch]) -> tuple[Loss, Params]:
+        loss, grad = self._chunked(params, batches[0])
+        for batch in batches[1:]:
+            more = self._chunked(params, batch)
+            loss, grad = loss + more[0], grad + more[1]
+        return (loss, grad) if len(batches) == 1 else (loss / len(batches), grad / len(batches))
 
     def _chunked(self, params: Params, batch: Batch) -> tuple[Loss, Params]:
         size, rows = self.problem.loss_chunk, params.shape[0]

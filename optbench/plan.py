@@ -21,6 +21,7 @@ from .options import GROUPS, Options
 from .overrides import alternatives, parse
 from .registry import is_path, resolve
 from .runs import DTYPES, Run
+from .schedules.several import flat
 from .search import METHODS
 
 
@@ -112,7 +113,7 @@ def _group_choices(group: str, override: Override | None, options: Options) -> l
             group, ["local"]
         )
     value = override.value()
-    picks = value.filter(options.names(group)) if isinstance(value, Glob) else alternatives(group, override)
+    picks = _matching(value, options.names(group)) if isinstance(value, Glob) else alternatives(group, override)
     if not picks:
         raise UsageError(f"{override.input_line}: nothing matches (there are {', '.join(options.names(group))})")
     if group == "modifier":
@@ -133,6 +134,12 @@ def _group_choices(group: str, override: Override | None, options: Options) -> l
     return picks
 
 
+def _matching(pattern: Glob, names: list[str]) -> list[str]:
+    """Names that match; those in a folder only where the pattern names it: glob(torch/*)."""
+    in_folders = any("/" in part for part in pattern.include)
+    return pattern.filter([name for name in names if in_folders or "/" not in name])
+
+
 def _config(rest: Mapping[str, Any], nodes: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     config = copy.deepcopy({**rest, **nodes})
     for key, value in values.items():
@@ -150,9 +157,12 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
     at: Any = config
     for i, parent in enumerate(parents):
         if isinstance(at, list):
-            found = [node for node in at if node["name"] == parent]
+            at[:] = [{"name": item} if item == parent else item for item in at]  # a part of a schedule may be a mere name
+            found = [node for node in at if isinstance(node, dict) and node.get("name") == parent]
             at = found[0] if found else None
-        elif isinstance(at, dict) and (parent in at or (i > 0 and parents[0] in GROUPS)):
+        elif isinstance(at, dict) and (parent in at or (i > 0 and parents[0] in (*GROUPS, "schedules"))):
+            if parents[0] == "schedules" and isinstance(at.get(parent), str):
+                at[parent] = {"name": at[parent]}
             at = at.setdefault(parent, {})
         else:
             at = None
@@ -161,6 +171,8 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
                 raise UsageError(f"{key}: {parents[1]} is not among the modifiers; add modifier=[{parents[1]}]")
             known = config
             raise UsageError(f"there is no {'.'.join(parents[: i + 1])!r} to set {last!r} in{near(parent, known)}")
+    if isinstance(at, list) and parents[0] == "schedule":
+        raise UsageError(f"{key}: name the part and its setting, as in schedule.parts.cosine.floor=0.1")
     if isinstance(at, list):
         raise UsageError(f"{key}: name the modifier, as in modifier.clip_norm.max_norm=1")
     if parents and parents[0] in ("tuning", "executor") and last not in at:
@@ -169,15 +181,15 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
     at[last] = value
 
 
-SAMPLES = {"search": "search.lr=[1e-4,1]", "tuning": "tuning.method=grid"}
+SAMPLES = {"search": "search.lr=[1e-4,1]", "tuning": "tuning.method=grid", "schedules": "schedules.momentum=linear"}
 
 
 def _run(config: dict[str, Any], fixed: set[str]) -> Run:
-    for key in ("search", "tuning"):
+    for key in ("search", "tuning", "schedules"):
         if not isinstance(config[key] or {}, Mapping):
             raise UsageError(f"{key}={config[key]}: expected settings, such as {SAMPLES[key]}")
     optimizer = {key: value for key, value in config["optimizer"].items() if key != "search"}
-    if "class" in optimizer and optimizer["name"] != "from_torch":
+    if "optimizer.class" in fixed and optimizer["name"] != "from_torch":
         raise UsageError(f"optimizer.class goes with optimizer=from_torch, not with {optimizer['name']}")
     search = {**(config["optimizer"].get("search") or {}), **(config["search"] or {})}
     for key in fixed:
@@ -198,6 +210,8 @@ def _run(config: dict[str, Any], fixed: set[str]) -> Run:
     if config["steps"] is not None:
         _number("steps", config["steps"], " or null")
     _number("seeds", config["seeds"])
+    if not isinstance(config["compile"], bool):
+        raise UsageError(f"compile must be true or false, got {config['compile']!r}")
     timeout = config["timeout"]
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0):
         raise UsageError(f"timeout must be a positive number of seconds or null, got {timeout!r}")
@@ -206,6 +220,7 @@ def _run(config: dict[str, Any], fixed: set[str]) -> Run:
         optimizer=optimizer,
         schedule=config["schedule"],
         modifiers=tuple(config["modifier"]),
+        schedules=flat(config["schedules"] or {}),
         search=search,
         tuning={key: tuning[key] for key in ("method", "trials", "seeds")},
         steps=config["steps"],
@@ -215,6 +230,7 @@ def _run(config: dict[str, Any], fixed: set[str]) -> Run:
         trials_at_once=None if at_once == "auto" else at_once,
         timeout=timeout,
         instruments=tuple(_instruments(config["instruments"])),
+        compile=config["compile"],
     )
 
 

@@ -44,8 +44,8 @@ def conf() -> Path:
 
 
 def is_path(name: str) -> bool:
-    """True for `./mine.py:Mine` and `pkg.Class`, False for a name of the tables."""
-    return ":" in name or "." in name or "/" in name
+    """True for `./mine.py:Mine` and `pkg.Class`, False for a name of the tables and of YAML files such as torch/nadam."""
+    return ":" in name or "." in name
 
 
 def resolve(kind: str, name: str) -> type:

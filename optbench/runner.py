@@ -56,6 +56,7 @@ def run_trials(
     timeout: float | None = None,
     memory: int = BYTES_AT_ONCE,
     instruments: Mapping[str, Instrument | Surface] | None = None,
+    compiled: bool = False,
 ) -> Outcome:
     """Run trials to the end of their budget and record them.
 
@@ -70,6 +71,7 @@ def run_trials(
         timeout: seconds after which living trials stop.
         memory: bytes that the trials held in one tensor may take, where trials_at_once is None.
         instruments: what else is measured, by name.
+        compiled: rules that treat elements apart are compiled.
 
     Raises:
         ValueError: the objective is not finite at the start of any trial.
@@ -83,7 +85,7 @@ def run_trials(
         chosen = (optimizer, schedule, list(modifiers))
         if len(parts) > 1:
             chosen = select(chosen, torch.arange(len(seeds))[part])
-        trials = Trials(problem, *chosen, list(seeds[part]), steps)
+        trials = Trials(problem, *chosen, list(seeds[part]), steps, compiled)
         if trials_at_once == 1 and not outcomes:
             Trials(problem, *chosen, list(seeds[part]), steps).step(0)  # warms up, so that the first clock is fair
         looked.append(Measured(trials, list(seeds[part]), instruments or {}))
@@ -115,7 +117,7 @@ def _run(
     recorder = Recorder(problem, count, steps, curves)
     timed_out = False
     clocks.switch("evaluate")
-    objective = problem.objective(trials.params, 0)
+    objective = problem.objective(trials.judged, 0)
     if objective.shape != (count,):
         raise ValueError(
             f"{type(problem).__name__}: loss() must give one number a trial, [{count}], got {list(objective.shape)}; "
@@ -126,7 +128,7 @@ def _run(
     step = 0
     state_size = 0
     for step in range(steps):
-        params, made = trials.params, trials.oracle.evaluations()
+        params, made = trials.judged, trials.oracle.evaluations()
         if step in recorder.grid:
             with clocks.pause_for("evaluate"):
                 values = problem.evaluate(params, step) if curves else {"objective": problem.objective(params, step)}
@@ -163,11 +165,11 @@ def _run(
         recorder.stop(step + 1, trials.oracle.evaluations())
     clocks.switch("evaluate")
     if not timed_out and bool((recorder.died[recorder.rows] < 0).any()):
-        recorder.path(steps, trials.params)
-        values = problem.evaluate(trials.params, steps)
-        recorder.end(values, problem.test(trials.params) if test else {}, trials.oracle.evaluations())
+        recorder.path(steps, trials.judged)
+        values = problem.evaluate(trials.judged, steps)
+        recorder.end(values, problem.test(trials.judged) if test else {}, trials.oracle.evaluations())
         if measured:
-            recorder.instruments(steps, measured.at(steps, trials.params, costly=True))
+            recorder.instruments(steps, measured.at(steps, trials.judged, costly=True))
     recording = recorder.recording()
     if measured and not timed_out:
         measured.end(recorder.rows, recording.died)

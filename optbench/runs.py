@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,9 @@ from .interfaces import Modifier, Optimizer, OracleModifier, Problem, Schedule, 
 from .optimizers.from_torch import FromTorch
 from .optimizers.from_torch import defaults as torch_defaults
 from .registry import defaults, fingerprint, is_path, load_object, make, resolve
+from .schedules.batch_size import BATCH_SIZE, check_batch_size
+from .schedules.parts import built, within
+from .schedules.several import Several, check_scaled, name_of
 from .search import draw, space
 from .trials import changed
 
@@ -30,6 +33,7 @@ class Run:
 
     Args:
         problem, optimizer, schedule, modifiers: each a mapping of `name` and settings; an optimizer may have `class`.
+        schedules: schedules of other settings than the rate, by their names: a name, or a mapping of `name` and settings.
         search: spaces of the settings to tune, in long form.
         tuning: `method`, `trials` (settings) and `seeds`.
         steps: the budget; None: the problem's own.
@@ -37,6 +41,7 @@ class Run:
         dtype, device: of the parameters; dtype None: the problem's own.
         trials_at_once: None: by memory.
         instruments: names of what else is measured.
+        compile: steps of rules that treat elements apart are compiled; bits differ, so it is part of the identity.
         timeout: seconds for each stage; None: no limit.
         memory: bytes for the trials held at once; None: a fixed number. Like timeout no part of the run's identity.
         full_names: label classes given by a path with all of it, where another of the same name is in the sweep; no
@@ -47,6 +52,7 @@ class Run:
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
     modifiers: tuple[dict[str, Any], ...] = ()
+    schedules: dict[str, Any] = field(default_factory=dict)
     search: dict[str, Any]
     tuning: dict[str, Any]
     steps: int | None = None
@@ -55,6 +61,7 @@ class Run:
     device: str = "cpu"
     trials_at_once: int | None = None
     instruments: tuple[str, ...] = ()
+    compile: bool = False
     timeout: float | None = None
     memory: int | None = None
     full_names: bool = False
@@ -78,6 +85,8 @@ class Run:
         config["steps"] = self.budget
         config["tuning"] = self.tuning if self.spaces else {"method": "none"}
         del config["timeout"], config["memory"], config["full_names"]
+        if not self.schedules:
+            del config["schedules"]
         config["trials_at_once"] = 1 if self.trials_at_once == 1 else None
         return config
 
@@ -92,6 +101,7 @@ class Run:
         named = [load_object(path) for path in paths if isinstance(path, str) and is_path(path)]
         sources += [fingerprint(found) for found in named if callable(found)]
         sources += [fingerprint(type(instrument)) for instrument in self.build_instruments().values()]
+        sources += [fingerprint(type(part)) for part in within(self.build_schedule())]
         return _hash([self.config, self.classes[0].version, sources])
 
     @cached_property
@@ -106,11 +116,9 @@ class Run:
 
     @cached_property
     def optimizer_class(self) -> type:
-        name = self.optimizer["name"]
-        if name == "from_torch":
-            if self.optimizer.get("class", "???") == "???":
-                raise UsageError("optimizer=from_torch needs optimizer.class=…, such as torch.optim.NAdam")
-            name = self.optimizer["class"]
+        name = self.optimizer.get("class", self.optimizer["name"])
+        if name in ("from_torch", "???"):
+            raise UsageError("optimizer=from_torch needs optimizer.class=…, such as torch.optim.NAdam")
         found = resolve("optimizer", name)
         if not (isinstance(found, type) and issubclass(found, (Optimizer, torch.optim.Optimizer))):
             raise UsageError(f"{name} is neither a torch.optim.Optimizer nor an optbench Optimizer")
@@ -130,7 +138,9 @@ class Run:
     @cached_property
     def labels(self) -> dict[str, str]:
         """Names followed by what is neither default nor searched."""
-        named = self.optimizer.get("class", self.optimizer["name"])
+        named = self.optimizer["name"]
+        if named == "from_torch":
+            named = self.optimizer["class"]
         usual = str(self.classes[0].default_dtype).removeprefix("torch.")
         extra = {} if self.dtype in (None, usual) else {"dtype": self.dtype}
         network = self.problem.get("network_class")  # a module of one's own is called by its own name
@@ -142,7 +152,9 @@ class Run:
                 {"network_class"},
             ),
             "optimizer": _label(self._short(named), settings_of(self.optimizer), self.known_defaults, set(self.spaces)),
-            "schedule": _label(self.schedule["name"], settings_of(self.schedule), defaults(self.classes[2])),
+            "schedule": _label(
+                self.schedule["name"], settings_of(self.schedule) | self.schedules, defaults(self.classes[2])
+            ),
             "modifier": "+".join(
                 _label(m["name"], settings_of(m), defaults(c))
                 for m, c in zip(self.modifiers, self.classes[3:], strict=True)
@@ -177,7 +189,8 @@ class Run:
         return FromTorch.from_settings(self.optimizer_class, settings)
 
     def build_schedule(self) -> Schedule:
-        return make(self.classes[2], self.schedule["name"], settings_of(self.schedule))
+        rate = make(self.classes[2], self.schedule["name"], settings_of(self.schedule))
+        return Several.of(rate, self.schedules) if self.schedules else rate
 
     def build_modifiers(self) -> list[Modifier]:
         return [make(cls, m["name"], settings_of(m)) for m, cls in zip(self.modifiers, self.classes[3:], strict=True)]
@@ -202,8 +215,11 @@ class Run:
         """
         yield _hash(["problem", self.problem, self.instruments]), self._check_problem
         yield _hash(["optimizer", self.optimizer, self.spaces, self.tuning]), self._check_optimizer
-        yield _hash(["schedule", self.schedule]), self.build_schedule
+        yield _hash(["schedule", self.schedule, self.schedules]), self.build_schedule
         yield _hash(["modifier", self.modifiers, self.problem, self.budget]), self._check_modifiers
+        if self.schedules:
+            of = [self.schedules, self.optimizer, self.modifiers, self.spaces, self.tuning, self.compile]
+            yield _hash(["schedules", of]), self._check_schedules
 
     def _check_problem(self) -> None:
         problem = make(self.classes[0], self.problem["name"], settings_of(self.problem))
@@ -229,6 +245,32 @@ class Run:
                     modifier.check(problem, self.budget)
         except ValueError as error:
             raise UsageError(f"{self.labels['problem']}: {error}") from error
+
+    def _check_schedules(self) -> None:
+        if self.schedules and self.compile:
+            raise UsageError("schedules: with compile=true only the rate can have a schedule; set compile=false")
+        modifiers = {
+            name_of(m): (name["name"], m) for m, name in zip(self.build_modifiers(), self.modifiers, strict=True)
+        }
+        chosen = self.default or next(iter(draw(self.spaces, self.tuning["method"], self.tuning["trials"])), {})
+        for key in self.schedules:
+            owner, _, setting = key.rpartition(".")
+            if key == BATCH_SIZE:
+                size = getattr(make(self.classes[0], self.problem["name"], settings_of(self.problem)), key, None)
+                check_batch_size(self.labels["problem"], size, built("Several", (self.schedules[key],))[0])
+            elif not owner and not issubclass(self.optimizer_class, Optimizer):
+                raise UsageError(
+                    f"schedules.{key}: of {self.labels['optimizer']}, a torch class, only the rate can have a schedule"
+                )
+            elif not owner:
+                optimizer = self._optimizer(settings_of(self.optimizer) | chosen)
+                check_scaled(self.labels["optimizer"], optimizer, setting, f"schedules.{key}")
+            elif owner.replace("_", "") in modifiers:
+                if not isinstance(modifiers[owner.replace("_", "")][1], (OracleModifier, UpdateModifier)):
+                    raise UsageError(f"schedules.{key}: {owner} changes the problem once, before the first step")
+                check_scaled(*modifiers[owner.replace("_", "")], setting, f"schedules.{key}")
+            else:
+                raise UsageError(f"schedules.{key}: {owner} is not among the modifiers; add modifier=[{owner}]")
 
     def _check_optimizer(self) -> None:
         known = inspect.signature(self.optimizer_class).parameters
@@ -295,6 +337,10 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{','.join(map(_plain, value))}]"
+    if isinstance(value, Mapping) and isinstance(value.get("name"), str):  # a part of a schedule
+        return _label(value["name"], {key: item for key, item in value.items() if key != "name"}, {})
     return f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "")
 
 

@@ -140,6 +140,7 @@ def _pass(run: Run, parts: Parts, settings: Sequence[Setting], seeds: list[int],
                 timeout=run.timeout,
                 memory=run.memory or BYTES_AT_ONCE,
                 instruments=run.build_instruments() if curves else None,
+                compiled=run.compile,
             )
         except (MemoryError, torch.OutOfMemoryError):
             at_once = (at_once or len(chosen)) // 2

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from .columns import Stepper
 from .interfaces import (
     Loss,
     Modifier,
     Optimizer,
+    Oracle,
     OracleModifier,
     Params,
     Problem,
@@ -23,6 +26,8 @@ from .interfaces import (
 )
 from .oracle import BatchOracle
 from .randomness import derive
+from .schedules.batch_size import BATCH_SIZE, shortened
+from .schedules.several import belonging, scaled
 
 
 class Trials:
@@ -32,6 +37,7 @@ class Trials:
         problem, optimizer, schedule, modifiers: what is run; their settings may hold columns `[trials, 1]`.
         seeds: one a trial.
         steps: the budget, which schedules need to know.
+        compiled: rules that treat elements apart are compiled.
     """
 
     def __init__(
@@ -42,7 +48,9 @@ class Trials:
         modifiers: Sequence[Modifier],
         seeds: Sequence[int],
         steps: int,
+        compiled: bool = False,
     ):
+        self.stepper = Stepper(compiled)
         self.asked = problem  # as it is without what modifiers add
         problem = changed(problem, modifiers)
         self.problem, self.optimizer, self.schedule, self.steps = problem, optimizer, schedule, steps
@@ -57,17 +65,18 @@ class Trials:
         self.on_problem = [m for m in modifiers if isinstance(m, ProblemModifier)]
         on_oracle = [m for m in modifiers if isinstance(m, OracleModifier)]
         self.on_oracle = sorted(on_oracle, key=lambda m: m.place != "objective")
-        self.on_update = [m for m in modifiers if isinstance(m, UpdateModifier)]
-        self._begin(seeds)
+        self.on_update = sorted((m for m in modifiers if isinstance(m, UpdateModifier)), key=lambda m: m.turn)
         self.on_trials = [m for m in modifiers if isinstance(m, TrialsModifier)]
         self.trials_states: list[Any] = [m.init(self, seeds) for m in self.on_trials]
+        self._begin(seeds)  # after these, which may shorten the span
 
     def _begin(self, seeds: Sequence[int]) -> None:
         """States as they are before the first step from the present parameters."""
         layout = self.problem.layout
         self.oracle_states: list[Any] = [m.init(self.params, layout, seeds) for m in self.on_oracle]
-        self.update_states: list[Any] = [m.init(self.params, layout, seeds) for m in self.on_update]
-        self.schedule_state = self.schedule.init(len(seeds))
+        steps = self.span[1] - self.span[0]
+        self.update_states: list[Any] = [m.init(self.params, layout, seeds, steps) for m in self.on_update]
+        self.schedule_state = self.schedule.init(len(seeds), steps)
         self.state = self.optimizer.init(self.params, layout)
 
     def restart(self, problem: Problem, params: Params, step: int) -> None:
@@ -90,16 +99,26 @@ class Trials:
 
     def step(self, step: int) -> Loss:
         """Make one step; the loss where the optimizer first asked."""
-        params, asked = self.params, self.oracle
-        asked.move(step)
-        for i, modifier in enumerate(self.on_oracle):
-            asked, self.oracle_states[i] = modifier.wrap(asked, self.oracle_states[i], step)
+        params = self.params
+        asked: Oracle = self.oracle
+        batches = math.prod(m.batches for m in self.on_oracle)
+        self.oracle.move(step * batches, batches)
         first, end = self.span
+        others = self.schedule.factors(step - first, end - first, self.schedule_state)
+        if BATCH_SIZE in others:
+            self.oracle.stream = shortened(self.oracle.stream, others[BATCH_SIZE])
+        for i, modifier in enumerate(self.on_oracle):
+            modifier = scaled(modifier, belonging(others, modifier))
+            asked, self.oracle_states[i] = modifier.wrap(asked, self.oracle_states[i], step)
+        for i, modifier in enumerate(self.on_update):
+            modifier = scaled(modifier, belonging(others, modifier))
+            asked, self.update_states[i] = modifier.wrap(asked, self.update_states[i], step)
         factor = self.schedule.factor(step - first, end - first, self.schedule_state)
-        after, self.state = self.optimizer.step(params, self.state, asked, factor)
+        after, self.state = self.stepper(scaled(self.optimizer, belonging(others)), params, self.state, asked, factor)
         if self.on_update:
             lr = getattr(self.optimizer, "lr", 1.0) * factor
             for i, modifier in enumerate(self.on_update):
+                modifier = scaled(modifier, belonging(others, modifier))
                 after, self.update_states[i] = modifier.apply(params, after, lr, self.update_states[i])
         if step == first:
             self._check(params, after)
@@ -111,6 +130,16 @@ class Trials:
         for i, modifier in enumerate(self.on_trials):
             self.trials_states[i] = modifier.after(self, self.trials_states[i], step)
         return loss
+
+    @property
+    def judged(self) -> Params:
+        """Where the trials stand in the eyes of a judge: their parameters, or the average of them that a modifier keeps."""
+        point = self.params
+        for modifier, state in zip(self.on_update, self.update_states, strict=True):
+            point = modifier.judged(point, state)
+        for modifier, state in zip(self.on_trials, self.trials_states, strict=True):
+            point = modifier.judged(point, state)
+        return point
 
     def _check(self, before: Params, after: Params) -> None:
         """The new parameters are as many and of the same type as those before them."""

@@ -101,7 +101,11 @@ class Loop:
         self.params, self.steps, self.t = problem.start(seeds), steps, 0
         self.oracle = BatchOracle(problem, problem.stream(seeds), len(seeds))
         self.state = optimizer.init(self.params, problem.layout)
-        self.modifier_states = [m.init(self.params, problem.layout, seeds) for m in self.modifiers]
+        self.schedule_state = self.schedule.init(len(self.params), steps)
+        self.modifier_states = []
+        for m in self.modifiers:
+            budget = () if isinstance(m, OracleModifier) else (steps,)
+            self.modifier_states.append(m.init(self.params, problem.layout, seeds, *budget))
 
     def run(self, steps: int) -> Tensor:
         """Go on for so many steps; the points passed, [steps, trials, n]."""
@@ -109,16 +113,17 @@ class Loop:
         for _ in range(steps):
             self.oracle.move(self.t)
             asked = self.oracle
-            factor = self.schedule.factor(self.t, self.steps, self.schedule.init(len(self.params)))
+            factor = self.schedule.factor(self.t, self.steps, self.schedule_state)
             for k, m in enumerate(self.modifiers):
-                if isinstance(m, OracleModifier):
-                    asked, self.modifier_states[k] = m.wrap(asked, self.modifier_states[k], self.t)
+                asked, self.modifier_states[k] = m.wrap(asked, self.modifier_states[k], self.t)
             before = self.params
             self.params, self.state = self.optimizer.step(before, self.state, asked, factor)
             for k, m in enumerate(self.modifiers):
                 if not isinstance(m, OracleModifier):
                     lr = self.optimizer.lr * factor
                     self.params, self.modifier_states[k] = m.apply(before, self.params, lr, self.modifier_states[k])
+            if self.oracle.first_loss is not None:
+                self.schedule_state = self.schedule.observe(self.schedule_state, self.oracle.first_loss)
             path.append(self.params)
             self.t += 1
         return torch.stack(path)
@@ -128,7 +133,8 @@ class Loop:
         index = torch.tensor(rows)
         self.params = self.params[index]
         self.state = self.optimizer.select(self.state, index)
-        self.optimizer, self.schedule = select(self.optimizer, index), select(self.schedule, index)
+        self.optimizer = select(self.optimizer, index)
+        self.schedule, self.schedule_state = select((self.schedule, self.schedule_state), index)
         self.modifiers, self.modifier_states = select(self.modifiers, index), select(self.modifier_states, index)
         self.oracle.keep(index)
 

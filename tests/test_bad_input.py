@@ -21,7 +21,7 @@ CASES = [
     (["run", "tuning.metod=grid"], "there is no key 'tuning.metod'; did you mean 'tuning.method'"),
     (["run", "optimizer.lrr=1"], "adam has no setting 'lrr'; did you mean 'lr'"),
     (["run", "problem.m=3"], "rosenbrock has no setting 'm'"),
-    (["run", "schedule.warmup=0.1"], "constant has no setting 'warmup'"),
+    (["run", "schedule.floor=0.1"], "constant has no setting 'floor'"),
     (["run", "modifier.l2.strength=1"], "modifier.l2.strength: l2 is not among the modifiers; add modifier=[l2]"),
     (["run", "modifier=l2", "modifier.l2.stregth=1"], "did you mean 'strength'"),
     (["run", "modifier=l2", "modifier.strength=1"], "name the modifier"),

@@ -197,7 +197,7 @@ def test_the_schedule_multiplies_the_rate_step_by_step() -> None:
     found = run(Rosenbrock(), "sgd", [0, 1], 50, schedule, settings={"lr": 1e-3}).recording
     x = Rosenbrock().start([0, 1])
     for step in range(50):
-        x = x - 1e-3 * schedule.factor(step, 50, schedule.init(2)) * Rosenbrock().loss_and_grad(x, None)[1]
+        x = x - 1e-3 * schedule.factor(step, 50, schedule.init(2, 50)) * Rosenbrock().loss_and_grad(x, None)[1]
     np.testing.assert_allclose(found.final_loss, Rosenbrock().loss(x, None), rtol=1e-9)
 
 

@@ -48,7 +48,7 @@ class Measured:
         if not chosen:
             return {}
         trials, oracle = self.trials, self.trials.oracle
-        problem, seen = trials.asked, params if step == trials.steps else trials.params
+        problem, seen = trials.asked, params if step == trials.steps else trials.judged
         batch = oracle.stream.at(step, oracle.rows)
         asked_there = step < trials.steps and oracle.first_params is params and trials.problem is problem
         grad = oracle.first_grad if asked_there else None
@@ -63,7 +63,7 @@ class Measured:
         """Keep where the trials that came to their end did so; rows: the present trials' numbers."""
         if self.surfaces:
             alive = torch.tensor([k for k, row in enumerate(rows.tolist()) if died[row] < 0], dtype=torch.int64)
-            self.ended = rows[alive].cpu().numpy(), self.trials.problem.point(self.trials.params[alive]).detach()
+            self.ended = rows[alive].cpu().numpy(), self.trials.problem.point(self.trials.judged[alive]).detach()
 
 
 def slices(parts: Sequence[Measured], firsts: Sequence[int], seeds: Sequence[int]) -> dict[str, np.ndarray]:

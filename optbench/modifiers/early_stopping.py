@@ -109,6 +109,9 @@ class EarlyStopping(TrialsModifier):
         trials.params = torch.where(state.stopped[:, None], state.held, trials.params)
         return state
 
+    def judged(self, params: Tensor, state: Stopping) -> Tensor:
+        return torch.where(state.stopped[:, None], state.held, params)
+
     def _searched(self, steps: int) -> int:
         """Steps of the search."""
         return steps if self.then == "keep" else steps // 2
@@ -119,7 +122,7 @@ class EarlyStopping(TrialsModifier):
             return state
         loss = _validation_loss(trials, made)
         better = (loss < state.v) & ~state.stopped
-        best = torch.where(better[:, None], trials.params, state.best)
+        best = torch.where(better[:, None], trials.judged, state.best)
         j = torch.where(better, 0, state.j + 1)
         return state._replace(
             best=best,
@@ -139,7 +142,7 @@ class EarlyStopping(TrialsModifier):
         else:
             return state
         now = done & ~state.stopped
-        held = torch.where(now[:, None], trials.params, state.held)
+        held = torch.where(now[:, None], trials.judged, state.held)
         return state._replace(stopped=state.stopped | now, held=held)
 
 
@@ -157,7 +160,7 @@ def _continue(trials: Any, state: Stopping, made: int) -> Stopping:
 
 def _validation_loss(trials: Any, made: int) -> Loss:
     """Of the present parameters; without the training metrics where the problem can leave them out."""
-    problem, params = trials.problem, trials.params
+    problem, params = trials.problem, trials.judged
     inner = core(problem)
     if isinstance(inner, Learning):
         return inner.measure(problem.point(params), inner.splits.validation)["loss"]

@@ -35,7 +35,7 @@ class WeightDecay(UpdateModifier):
     def __post_init__(self) -> None:
         check_settings(self)
 
-    def init(self, params: Params, layout: Layout, seeds: Sequence[int]) -> Layout:
+    def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> Layout:
         return layout
 
     def apply(self, before: Params, after: Params, lr: Hyper, state: Layout) -> tuple[Params, Layout]:

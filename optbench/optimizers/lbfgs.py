@@ -11,8 +11,7 @@ from torch import Tensor
 
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Optimizer, Oracle, Params
-
-Rowwise = Float[Tensor, "trials"]
+from .line_search import ask, dot, line_search
 
 
 class LBFGSState(NamedTuple):
@@ -80,87 +79,37 @@ class LBFGS(Optimizer[LBFGSState]):
     def step(self, params: Params, state: LBFGSState, oracle: Oracle, factor: Hyper) -> tuple[Params, LBFGSState]:
         x, (t, S, Y, rho, seen, f, g) = params, state
         known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
-        f, g = _ask(oracle, x, ~known, f, g)
+        f, g = ask(oracle, x, ~known, f, g)
 
         d = _direction(g, S, Y, rho, min(t, self.history))
-        uphill = ~(_dot(g, d) < 0)
+        uphill = ~(dot(g, d) < 0)
         rho = rho.where(~uphill[:, None], 0)
         d = d.where(~uphill[:, None], -g)
 
         fresh = rho[:, -1] == 0
         lr = torch.as_tensor(self.lr * factor, dtype=x.dtype, device=x.device).reshape(-1).expand(len(f))
         first = torch.where(fresh, lr * (1 / g.abs().sum(dim=1)).clamp(max=1), lr)
-        a, f_new, g_new = self._search(oracle, x, d, f, g, first)
+        a, f_new, g_new = line_search(
+            oracle,
+            x,
+            d,
+            f,
+            g,
+            first,
+            kind=self.line_search,
+            c1=self.c1,
+            c2=self.c2,
+            most_evaluations=self.most_evaluations,
+        )
 
         moved = a > 0
         x_new = x.where(~moved[:, None], x + a[:, None] * d)
         s, y = x_new - x, g_new - g
-        sy, yy = _dot(s, y), _dot(y, y)
+        sy, yy = dot(s, y), dot(y, y)
         keep = sy > torch.finfo(x.dtype).eps * yy
         S, Y = _push(S, s, keep), _push(Y, y, keep)
         rho = torch.where(keep[:, None], torch.cat([rho[:, 1:], (1 / sy)[:, None]], dim=1), rho)
         return x_new, LBFGSState(t + 1, S, Y, rho, x_new, f_new, g_new)
-
-    def _search(
-        self, oracle: Oracle, x: Params, d: Params, f: Loss, g: Params, first: Rowwise
-    ) -> tuple[Rowwise, Loss, Params]:
-        """Step lengths along d, 0 where there is none, and loss and gradient there.
-
-        `low` is the best length so far that decreases enough, `high` the other end of the bracket, infinite until there
-        is one. Rounding may hide a decrease below a few units in the last place of f, so as much is forgiven.
-        """
-        c1, c2 = (c.reshape(-1) if isinstance(c, Tensor) else c for c in (self.c1, self.c2))
-        eps = torch.finfo(x.dtype).eps
-        slope, slack, size = _dot(g, d), 4 * eps * f.abs(), d.abs().amax(dim=1)
-        low, f_low, slope_low, g_low = torch.zeros_like(f), f, slope, g
-        high, f_high, slope_high = torch.full_like(f, float("inf")), f, slope
-        searching = f.isfinite() & slope.isfinite() & (slope < 0) & (first > 0)
-        a = torch.where(searching, first, 0)
-        asked, fa, ga = torch.ones_like(searching), f, g
-
-        for _ in range(self.most_evaluations):
-            fa, ga = _ask(oracle, x + a[:, None] * d, asked, fa, ga)
-            slope_a = _dot(ga, d)
-            bad = ~((fa <= f + c1 * a * slope + slack) & (fa <= f_low + slack) & slope_a.isfinite())
-            done = ~bad if self.line_search == "backtracking" else ~bad & (slope_a.abs() <= -c2 * slope)
-            turned = ~bad & ~done & (slope_a * (high - low) >= 0)
-            before, f_before, slope_before = low, f_low, slope_low
-
-            to_high, to_low = searching & bad, searching & ~bad
-            high = torch.where(to_high, a, torch.where(searching & turned, before, high))
-            f_high = torch.where(to_high, fa, torch.where(searching & turned, f_before, f_high))
-            slope_high = torch.where(to_high, slope_a, torch.where(searching & turned, slope_before, slope_high))
-            low, f_low, slope_low = low.where(~to_low, a), f_low.where(~to_low, fa), slope_low.where(~to_low, slope_a)
-            g_low = g_low.where(~to_low[:, None], ga)
-
-            too_short = (high - low).abs() * size <= eps * x.abs().amax(dim=1)
-            searching = searching & ~done & ~too_short
-            if not bool(searching.any()):
-                break
-            if self.line_search == "backtracking":
-                trial = a / 2
-            else:
-                inside = _within(low, f_low, slope_low, high, f_high, slope_high)
-                beyond = _cubic(before, f_before, slope_before, low, f_low, slope_low)
-                beyond = torch.minimum(torch.maximum(beyond.nan_to_num(float("inf")), 2 * low), 10 * low)
-                trial = torch.where(high.isfinite(), inside, beyond)
-            a, asked = torch.where(searching, trial, a), searching
-        return low, f_low, g_low
-
-
-def _ask(oracle: Oracle, points: Params, wanted: Bool[Tensor, "trials"], f: Loss, g: Params) -> tuple[Loss, Params]:
-    """Loss and gradient: new where wanted, the given ones elsewhere; no other trial is evaluated."""
-    rows = wanted.nonzero().squeeze(1)
-    if len(rows) == len(wanted):
-        return oracle(points)
-    if len(rows) == 0:
-        return f, g
-    some_f, some_g = oracle(points[rows], rows)
-    return f.index_copy(0, rows, some_f), g.index_copy(0, rows, some_g)
-
-
-def _dot(a: Params, b: Params) -> Rowwise:
-    return (a * b).sum(dim=1)
 
 
 def _direction(g: Params, S: Tensor, Y: Tensor, rho: Tensor, pairs: int) -> Params:
@@ -168,30 +117,16 @@ def _direction(g: Params, S: Tensor, Y: Tensor, rho: Tensor, pairs: int) -> Para
     q, alphas = g, []
     places = range(S.shape[1] - pairs, S.shape[1])
     for i in reversed(places):
-        alphas.append(rho[:, i] * _dot(S[:, i], q))
+        alphas.append(rho[:, i] * dot(S[:, i], q))
         q = q - alphas[-1][:, None] * Y[:, i]
-    yy = _dot(Y[:, -1], Y[:, -1])
+    yy = dot(Y[:, -1], Y[:, -1])
     gamma = torch.where(rho[:, -1] > 0, 1 / (rho[:, -1] * yy), 1)
     r = gamma[:, None] * q
     for i in places:
-        beta = rho[:, i] * _dot(Y[:, i], r)
+        beta = rho[:, i] * dot(Y[:, i], r)
         r = r + (alphas.pop() - beta)[:, None] * S[:, i]
     return -r
 
 
 def _push(pairs: Tensor, new: Params, keep: Bool[Tensor, "trials"]) -> Tensor:
     return torch.where(keep[:, None, None], torch.cat([pairs[:, 1:], new[:, None]], dim=1), pairs)
-
-
-def _cubic(a: Rowwise, fa: Rowwise, da: Rowwise, b: Rowwise, fb: Rowwise, db: Rowwise) -> Rowwise:
-    """Minimiser of the cubic through values f and slopes d at a and b; nan where it has none. Equation 3.59."""
-    d1 = da + db - 3 * (fa - fb) / (a - b)
-    d2 = (b - a).sign() * (d1 * d1 - da * db).sqrt()
-    return b - (b - a) * (db + d2 - d1) / (db - da + 2 * d2)
-
-
-def _within(low: Rowwise, f_low: Rowwise, d_low: Rowwise, high: Rowwise, f_high: Rowwise, d_high: Rowwise) -> Rowwise:
-    """The cubic's minimiser, kept a tenth of the bracket away from its ends; the middle where the cubic has none."""
-    width = high - low
-    part = ((_cubic(low, f_low, d_low, high, f_high, d_high) - low) / width).nan_to_num(0.5, 0.5, 0.5)
-    return low + part.clamp(0.1, 0.9) * width

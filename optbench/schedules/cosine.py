@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from ..checks import check_settings, setting
-from ..interfaces import Hyper, Schedule
-from .span import span
+from ..checks import setting
+from ..interfaces import Hyper
+from .span import Number, half_cosine
+from .warmed import Warmed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cosine(Schedule):
+class Cosine(Warmed):
     """Linear warm-up over w steps, then half a cosine down to the floor.
 
         factor(step) = (step + 1) / w                                              for step < w
@@ -36,16 +33,5 @@ class Cosine(Schedule):
     warmup: Hyper = setting(0.05, least=0)
     floor: Hyper = setting(0.0, least=0, most=1)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def factor(self, step: int, steps: int, state: Any) -> Hyper:
-        if isinstance(self.warmup, Tensor):
-            w = torch.where(self.warmup > 0, span(self.warmup, steps), 0)
-            angle = math.pi * (step - w) / (steps - w).clamp(min=1)
-            fall = self.floor + (1 - self.floor) * 0.5 * (1 + torch.cos(angle))
-            return torch.where(step < w, (step + 1) / w.clamp(min=1), fall)
-        w = span(self.warmup, steps) if self.warmup > 0 else 0.0
-        if step < w:
-            return (step + 1) / w
-        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * (step - w) / (steps - w)))
+    def course(self, step: Number, steps: Number, state: Any) -> Hyper:
+        return self.floor + (1 - self.floor) * half_cosine(step / steps)

@@ -6,12 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import check_settings, setting
-from ..interfaces import Hyper, Schedule
+from ..checks import setting
+from ..interfaces import Hyper
+from .span import Number
+from .warmed import Warmed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exponential(Schedule):
+class Exponential(Warmed):
     """The rate falls by the same factor at every step.
 
         factor(step) = e^(−rate · step / steps)
@@ -19,6 +21,7 @@ class Exponential(Schedule):
     The textbooks' k, in η = η₀ e^(−kt), is rate / steps: so one rate suits every budget.
 
     Args:
+        warmup: length of a linear rise before it; 0 none, up to 1 a part of the run, above 1 a number of steps.
         rate: decay over the whole run; the default ends near 1 % (e^−4.6).
 
     Raises:
@@ -30,8 +33,5 @@ class Exponential(Schedule):
 
     rate: Hyper = setting(4.6, least=0)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def factor(self, step: int, steps: int, state: Any) -> Hyper:
+    def course(self, step: Number, steps: Number, state: Any) -> Hyper:
         return math.e ** (-self.rate * (step / steps))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import check_settings, setting
-from ..interfaces import Hyper, Schedule
+from ..checks import setting
+from ..interfaces import Hyper
+from .span import Number
+from .warmed import Warmed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inverse(Schedule):
+class Inverse(Warmed):
     """Decay as one over time: its sum diverges and the sum of its squares converges, as Robbins and Monro ask.
 
         factor(step) = 1 / (1 + rate · step / steps)
@@ -18,6 +20,7 @@ class Inverse(Schedule):
     The textbooks' k, in η = η₀ / (1 + kt), is rate / steps: so one rate suits every budget.
 
     Args:
+        warmup: length of a linear rise before it; 0 none, up to 1 a part of the run, above 1 a number of steps.
         rate: decay over the whole run; the default ends near 1/11.
 
     Raises:
@@ -29,8 +32,5 @@ class Inverse(Schedule):
 
     rate: Hyper = setting(10.0, least=0)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def factor(self, step: int, steps: int, state: Any) -> Hyper:
+    def course(self, step: Number, steps: Number, state: Any) -> Hyper:
         return 1 / (1 + self.rate * (step / steps))

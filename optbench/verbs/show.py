@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_args
 
@@ -52,6 +53,11 @@ def listing(kind: str) -> int:
         for name in order:
             cls: Any = entries[name]
             table.add_row(name, *([cls.family] if families else []), describe(cls)["summary"])
+        if plural == "optimizers":
+            for name, path in _wrapped().items():
+                package = path.partition(".")[0]
+                missing = "" if importlib.util.find_spec(package) else f" (pip install {package.replace('_', '-')})"
+                table.add_row(name, FromTorch.family, path + missing)
     console = Console()
     (console if console.is_terminal else Console(width=500)).print(table)
     return 0
@@ -119,7 +125,16 @@ def _about_problem(out: Console, cls: type[Problem]) -> None:
     out.print(f"  budget: {problem.budget} steps, {str(problem.kind['dtype']).removeprefix('torch.')}")
 
 
+def _wrapped() -> dict[str, str]:
+    """Names and classes of the YAML files for optimizers of other packages, such as torch/nadam."""
+    top = registry.conf() / "optimizer"
+    files = {p.relative_to(top).with_suffix("").as_posix(): p for p in sorted(top.glob("*/*.yaml"))}
+    return {name: yaml.safe_load(file.read_text())["class"] for name, file in files.items()}
+
+
 def _find(name: str) -> tuple[str, type]:
+    if name in (wrapped := _wrapped()):
+        return "optimizer", registry.load_object(wrapped[name])
     if registry.is_path(name):
         cls = registry.load_object(name)
         for kind, bases in BASES.items():
@@ -131,7 +146,7 @@ def _find(name: str) -> tuple[str, type]:
             return kind, registry.table(kind)[name]
     if name in INSTRUMENTS:
         return "instrument", INSTRUMENTS[name]
-    everything = [*(n for kind in registry.KINDS for n in registry.table(kind)), *INSTRUMENTS]
+    everything = [*(n for kind in registry.KINDS for n in registry.table(kind)), *wrapped, *INSTRUMENTS]
     raise UsageError(
         f"nothing is called {name!r}{near(name, everything)} (`optbench list optimizers` and so on show all)"
     )

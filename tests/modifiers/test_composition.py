@@ -27,6 +27,9 @@ SETS = [
     ["orthogonal", "gradient_penalty", "weight_noise"],
     ["interval", "l2", "clip_norm", "weight_decay", "early_stopping"],
     ["positive", "adversarial", "early_stopping"],
+    ["accumulation", "centralisation", "gradient_noise", "adaptive_clipping", "ema"],
+    ["l2", "sam", "cautious", "weight_decay", "max_norm", "lookahead", "early_stopping"],
+    ["sam", "accumulation", "project", "swa"],
 ]
 
 

@@ -39,6 +39,16 @@ OWN = {  # what is felt by one problem is too much for another
     "gradient_penalty": {"strength": 3e-5},
     "clip_norm": {"max_norm": 0.1},
     "clip_value": {"max_value": 0.01},
+    "gradient_noise": {"eta": 1.0},
+    "project": {"low": -0.1, "high": 0.1},
+    "max_norm": {"limit": 0.3},
+    "ema": {"decay": 0.9},
+    "swa": {"start": 0.3, "every": 2},
+}
+NOT_FELT = {  # by a point: it has no matrix and no minibatches; nor does momentum turn in its first steps
+    "rosenbrock": ("accumulation", "centralisation", "max_norm", "cautious"),
+    "network": (),
+    "data": (),
 }
 
 
@@ -69,11 +79,11 @@ def trials_of(problem: Problem, rule: Optimizer[Any], seeds: Any, modifiers: lis
 
 
 def run(trials: Trials, steps: int, first: int = 0) -> torch.Tensor:
-    """The points passed, [steps, trials, n]."""
+    """The points at which the trials were judged, [steps, trials, n]."""
     path = []
     for step in range(first, first + steps):
         trials.step(step)
-        path.append(trials.params)
+        path.append(trials.judged)
     return torch.stack(path)
 
 
@@ -87,7 +97,9 @@ def test_a_batch_of_trials_equals_the_trials_one_by_one(name: str, problem: str)
         torch.testing.assert_close(together[:, trial], alone[:, 0], rtol=1e-10, atol=1e-10)
 
 
-@pairs
+@pytest.mark.parametrize(
+    ("name", "problem"), [(n, p) for n in MODIFIERS for p in PROBLEMS if suits(n, p) and n not in NOT_FELT[p]]
+)
 def test_it_does_something(name: str, problem: str) -> None:
     momentum, modifier = OPTIMIZERS["momentum"](lr=1e-3), MODIFIERS[name](**of_trial(settings_of(name), 0))
     with_it = trials_of(PROBLEMS[problem], momentum, [0, 1], [modifier])
@@ -128,15 +140,17 @@ def test_some_rows_are_answered_as_they_are_among_all(name: str) -> None:
 def test_a_trial_that_turns_nan_leaves_the_others_as_they_are(name: str) -> None:
     problem = PROBLEMS["data" if name in NEEDS_DATA else "network"]
 
-    def path(ill: bool) -> torch.Tensor:
+    def path(ill: bool) -> tuple[torch.Tensor, torch.Tensor]:
         trials = trials_of(problem, OPTIMIZERS["sgd"](lr=0.01), range(5), [MODIFIERS[name](**settings_of(name))])
         run(trials, 3)
         trials.params = trials.params.clone()
         trials.params[2] = torch.nan if ill else trials.params[2]
-        return run(trials, 10, first=3)
+        judged = run(trials, 1, first=3)
+        return trials.params, torch.cat([judged, run(trials, 9, first=4)])
 
-    assert torch.equal(path(True)[:, [0, 1, 3, 4]], path(False)[:, [0, 1, 3, 4]])
-    assert path(True)[0, 2].isnan().all()
+    (broken, judged), (_, healthy) = path(True), path(False)
+    assert torch.equal(judged[:, [0, 1, 3, 4]], healthy[:, [0, 1, 3, 4]])
+    assert broken[2].isnan().all()
 
 
 @names

@@ -37,7 +37,7 @@ def test_a_step_worked_by_hand_with_and_without_biases() -> None:
     layout, before = TinyNet().layout, TinyNet().start([0])
     for biases in (True, False):
         rule = WeightDecay(strength=0.5, biases=biases)
-        after, _ = rule.apply(before, before + 1, 0.2, rule.init(before, layout, [0]))
+        after, _ = rule.apply(before, before + 1, 0.2, rule.init(before, layout, [0], 1))
         for name, x in layout.split(before).items():
             expected = x + 1 if "bias" in name and not biases else 0.9 * x + 1
             torch.testing.assert_close(layout.split(after)[name], expected, rtol=1e-14, atol=1e-14)

@@ -19,6 +19,9 @@ from optbench.optimizers.adagrad import Adagrad
         ({}, {"lr": 1e-2}),
         ({"lr": 0.5, "eps": 1e-3}, {"lr": 0.5, "eps": 1e-3}),
         ({"lr": 0.1, "eps": 1.0}, {"lr": 0.1, "eps": 1.0}),
+        ({"lr": 0.1, "lr_decay": 0.1}, {"lr": 0.1, "lr_decay": 0.1}),
+        ({"initial_accumulator_value": 0.5}, {"initial_accumulator_value": 0.5}),
+        ({"eps": 0.3, "eps_inside": True}, {"eps": 0.0, "initial_accumulator_value": 0.3}),
     ],
 )
 def test_a_hundred_steps_equal_those_of_torch(problem: Any, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
@@ -40,3 +43,9 @@ def test_eps_stands_outside_the_root() -> None:
     rule, x = Adagrad(lr=1.0, eps=0.5), torch.zeros(1, 1, dtype=torch.float64)
     x, _ = rule.update(x, torch.full_like(x, 2.0), rule.init(x, Rosenbrock(n=2).layout), rule.lr)
     assert x.item() == pytest.approx(-2.0 / 2.5, rel=1e-15)
+
+
+def test_eps_stands_inside_the_root_on_request() -> None:
+    rule, x = Adagrad(lr=1.0, eps=5.0, eps_inside=True), torch.zeros(1, 1, dtype=torch.float64)
+    x, _ = rule.update(x, torch.full_like(x, 2.0), rule.init(x, Rosenbrock(n=2).layout), rule.lr)
+    assert x.item() == pytest.approx(-2.0 / 3.0, rel=1e-15)

@@ -168,7 +168,7 @@ def test_it_solves_an_easy_problem_at_some_rate_of_its_search_space(name: str) -
     settings = {"cls": torch.optim.NAdam, "settings": {"lr": rates}} if name == "from_torch" else {"lr": rates}
     optimizer = OPTIMIZERS[name](**settings)
     problem = build("problem", "beale")
-    steps = {"lbfgs": 60, "from_torch": 300}.get(name, 1000)
+    steps = {"lbfgs": 60, "from_torch": 300, "adadelta": 3000}.get(name, 1000)
     last = Loop(problem, optimizer, [0] * 8).run(steps)[-1]
     objective = problem.evaluate(last, steps)["objective"].nan_to_num(math.inf)
     assert objective.min() < 1e-2

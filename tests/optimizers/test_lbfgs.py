@@ -11,7 +11,8 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from optbench.interfaces import FixedStream, Layout, Oracle
-from optbench.optimizers.lbfgs import LBFGS, _cubic, _direction
+from optbench.optimizers.lbfgs import LBFGS, _direction
+from optbench.optimizers.line_search import cubic
 from optbench.oracle import BatchOracle
 
 
@@ -113,7 +114,7 @@ def test_the_direction_is_that_of_the_dense_bfgs_matrix() -> None:
 def test_a_cubic_through_two_points_has_its_minimum_where_calculus_says() -> None:
     """x³ − 3x has its minimum at 1."""
     a, b = torch.tensor([0.0, 3.0], dtype=torch.float64), torch.tensor([3.0, -0.5], dtype=torch.float64)
-    minimiser = _cubic(a, a**3 - 3 * a, 3 * a**2 - 3, b, b**3 - 3 * b, 3 * b**2 - 3)
+    minimiser = cubic(a, a**3 - 3 * a, 3 * a**2 - 3, b, b**3 - 3 * b, 3 * b**2 - 3)
     torch.testing.assert_close(minimiser, torch.ones(2, dtype=torch.float64), rtol=1e-12, atol=0)
 
 

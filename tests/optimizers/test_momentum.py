@@ -19,6 +19,8 @@ from optbench.optimizers.momentum import Momentum
         ({}, {"lr": 1e-3, "momentum": 0.9}),
         ({"lr": 3e-4, "momentum": 0.5}, {"lr": 3e-4, "momentum": 0.5}),
         ({"lr": 5e-4, "momentum": 0.0}, {"lr": 5e-4}),
+        ({"lr": 5e-4, "dampening": 0.5}, {"lr": 5e-4, "momentum": 0.9, "dampening": 0.5}),
+        ({"lr": 2e-3, "momentum": 0.8, "dampening": 0.8}, {"lr": 2e-3, "momentum": 0.8, "dampening": 0.8}),
     ],
 )
 def test_a_hundred_steps_equal_those_of_torch(problem: Any, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
@@ -34,6 +36,15 @@ def test_a_steady_gradient_is_followed_at_one_over_one_minus_momentum_times_the_
         before = x
         x, state = rule.update(x, torch.ones_like(x), state, rule.lr)
     assert (before - x).item() == pytest.approx(0.04, rel=1e-12)
+
+
+def test_dampening_by_the_momentum_makes_the_velocity_a_mean() -> None:
+    rule = Momentum(momentum=0.75, dampening=0.75)
+    x = torch.zeros(1, 1, dtype=torch.float64)
+    state = rule.init(x, Rosenbrock(n=2).layout)
+    for _ in range(5):
+        x, state = rule.update(x, torch.full_like(x, 3.0), state, 0.1)
+        assert state.v.item() == pytest.approx(3.0, rel=1e-14)
 
 
 def test_the_textbook_form_passes_the_same_points_while_the_rate_is_constant() -> None:

@@ -1,0 +1,48 @@
+"""Gradient centralisation: the gradient of a unit's weights has mean zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..checks import check_settings, setting
+from ..interfaces import Loss, Oracle, OracleModifier, Params, Rows
+from .derived import DerivedOracle
+from .units import by_unit, joined
+
+
+@dataclass(frozen=True, kw_only=True)
+class Centralisation(OracleModifier):
+    """From the gradient of the weights that lead into a neuron or channel, their mean is taken away.
+
+        gᵢ ← gᵢ − mean(gᵢ),   i a row of a matrix, or a kernel with all its inputs
+
+    Vectors, such as biases and the coordinates of a landscape, stay as they are. With gradient descent, the sum of a unit's
+    weights never changes.
+
+    Args:
+        kernels_only: kernels of convolutions alone, not matrices.
+
+    Raises:
+        TypeError: kernels_only is no truth value.
+
+    Source: Yong, Huang, Hua & Zhang, "Gradient centralization: a new optimization technique for deep neural networks",
+    ECCV 2020, equation 1, https://arxiv.org/abs/2004.01461.
+    """
+
+    kernels_only: bool = setting(False)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def wrap(self, oracle: Oracle, state: Any, step: int) -> tuple[Oracle, Any]:
+        least, layout = (3 if self.kernels_only else 2), oracle.layout
+        known = zip(layout.shapes, layout.roles, strict=True)
+        chosen = [role == "weight" and len(shape) >= least for shape, role in known]
+
+        def centre(params: Params, loss: Loss, grad: Params, rows: Rows | None) -> tuple[Loss, Params]:
+            units = by_unit(grad, layout)
+            units = [g - g.mean(dim=2, keepdim=True) if c else g for g, c in zip(units, chosen, strict=True)]
+            return loss, joined(units)
+
+        return DerivedOracle(oracle, centre), state

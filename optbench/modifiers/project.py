@@ -1,0 +1,68 @@
+"""Projection: after each step, back to the nearest point that is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from ..checks import check_settings, setting
+from ..interfaces import Hyper, Layout, Params, UpdateModifier
+from .derived import penalised
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project(UpdateModifier):
+    """The parameters are held in a box or a ball, whatever the optimizer does.
+
+        x ← P(x)
+        box     P(x) = min(max(x, low), high), each parameter alone
+        ball    P(x) = x · min(1, radius / ‖x‖), around the origin
+
+    A start outside is brought inside by the first step. The ball is one for all parameters of a trial together; moving
+    statistics are left out. The optimizer does not know: its momentum may go on pushing against the wall.
+
+    Args:
+        onto: `box` or `ball`.
+        low, high: ends of the box for every parameter, in units of the parameters; null: no end on that side.
+        radius: of the ball, in units of the parameters.
+
+    Raises:
+        ValueError: a value lies outside its range, or low above high; the message names the trial.
+
+    Source: Goldstein, "Convex programming in Hilbert space", Bulletin of the American Mathematical Society 70 (1964),
+    709-710, https://doi.org/10.1090/S0002-9904-1964-11178-2. On `sgd`, the optimizer `projected`.
+    """
+
+    turn: ClassVar[int] = 1
+
+    onto: str = setting("box", choices=("box", "ball"))
+    low: Hyper | None = setting(-1.0, optional=True)
+    high: Hyper | None = setting(1.0, optional=True)
+    radius: Hyper = setting(1.0, above=0)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        if self.low is not None and self.high is not None:
+            low, high = torch.broadcast_tensors(torch.as_tensor(self.low), torch.as_tensor(self.high))
+            wrong = (low > high).reshape(-1)
+            if bool(wrong.any()):
+                k = int(wrong.nonzero()[0])
+                where = f" in trial {k}" if len(wrong) > 1 else ""
+                raise ValueError(
+                    f"Project: low must not lie above high, got {low.reshape(-1)[k].item():g} and "
+                    f"{high.reshape(-1)[k].item():g}{where}"
+                )
+
+    def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> Layout:
+        return layout
+
+    def apply(self, before: Params, after: Params, lr: Hyper, state: Layout) -> tuple[Params, Layout]:
+        if self.onto == "ball":
+            length = penalised(after, state, biases=True).norm(dim=1, keepdim=True)
+            return after * torch.where(length > self.radius, self.radius / length, 1), state
+        if self.low is not None:
+            after = after.clamp(min=self.low)  # type: ignore[arg-type]
+        return after if self.high is None else after.clamp(max=self.high), state  # type: ignore[arg-type]

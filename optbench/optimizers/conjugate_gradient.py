@@ -1,0 +1,122 @@
+"""Non-linear conjugate gradients: each direction keeps a part of the one before, and a line search goes along it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..checks import check_settings, setting
+from ..interfaces import Hyper, Layout, Loss, Optimizer, Oracle, Params
+from .line_search import Rowwise, ask, dot, line_search
+
+
+class ConjugateGradientState(NamedTuple):
+    """d: the last direction, [trials, n]; beta: its weight in the next; fall: a gᵀd of the last step, 0 where none was taken,
+    [trials]; x, f, g: the point looked at last, its loss and gradient."""
+
+    d: Params
+    beta: Float[Tensor, "trials"]
+    fall: Float[Tensor, "trials"]
+    x: Params
+    f: Loss
+    g: Params
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConjugateGradient(Optimizer[ConjugateGradientState]):
+    """Conjugate gradients for any smooth function; on a quadratic with exact searches, the linear method.
+
+        d ← −g + β d                    x ← x + a d,   a from a strong Wolfe line search
+
+        β = gᵀg / bᵀb                   fletcher_reeves; b: the gradient before, y = g − b
+        β = max(gᵀy / bᵀb, 0)           polak_ribiere
+        β = max(gᵀy / dᵀy, 0)           hestenes_stiefel
+        β = gᵀg / dᵀy                   dai_yuan
+
+    The search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|. It begins at the length that would
+    promise the fall of the last step, a_before · (bᵀd_before) / (gᵀd), times lr; in a trial's first step, and after one that
+    failed, at lr · min(1, 1/‖g‖₁). A direction that does not descend gives way to −g. Where the objective is fixed, a
+    point's loss and gradient are kept for the next step. A trial stays where it is once its gradient is zero or no step
+    lowers its loss.
+
+    Args:
+        lr: multiple of the first length that the line search tries. Schedules multiply it.
+        formula: `fletcher_reeves`, `polak_ribiere`, `hestenes_stiefel` or `dai_yuan`.
+        c1: decrease asked for, as a part of what the slope promises.
+        c2: slope allowed at the new point, as a part of the slope at the old one; below ½ all Fletcher–Reeves directions
+            descend. Small values search exactly. The book has 0.1; scipy's 0.4 needs fewer evaluations.
+        most_evaluations: of one line search; then the best point found that decreases enough is taken.
+
+    Raises:
+        ValueError: a value lies outside its range; the message names the trial.
+
+    Source: Nocedal & Wright, "Numerical optimization", 2nd edition (2006), Algorithm 5.4 with β from equations 5.41a,
+    5.44, 5.45, 5.46 and 5.49, first length from section 3.5; Fletcher & Reeves, "Function
+    minimization by conjugate gradients", Computer Journal 7 (1964), 149-154; Polak & Ribière, RAIRO 3 (1969), 35-43, cut
+    at zero as Gilbert & Nocedal, SIAM Journal on Optimization 2 (1992), 21-42, propose; Hestenes & Stiefel, Journal of
+    Research of the National Bureau of Standards 49 (1952), 409-436; Dai & Yuan, SIAM Journal on Optimization 10 (1999),
+    177-182.
+    """
+
+    family: ClassVar[str] = "second order"
+
+    lr: Hyper = setting(1.0, least=0)
+    formula: str = setting(
+        "polak_ribiere", choices=("fletcher_reeves", "polak_ribiere", "hestenes_stiefel", "dai_yuan")
+    )
+    c1: Hyper = setting(1e-4, above=0, below=1)
+    c2: Hyper = setting(0.4, above=0, below=1)
+    most_evaluations: int = setting(25, least=1)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def init(self, params: Params, layout: Layout) -> ConjugateGradientState:
+        nothing, nowhere = torch.zeros_like(params), torch.full_like(params, float("nan"))
+        none = nothing[:, 0].clone()
+        return ConjugateGradientState(nothing, none, none.clone(), nowhere, nowhere[:, 0].clone(), nowhere.clone())
+
+    def step(
+        self, params: Params, state: ConjugateGradientState, oracle: Oracle, factor: Hyper
+    ) -> tuple[Params, ConjugateGradientState]:
+        x, (d, beta, fall, seen, f, g) = params, state
+        known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
+        f, g = ask(oracle, x, ~known, f, g)
+
+        d = beta[:, None] * d - g
+        uphill = ~(dot(g, d) < 0)
+        d = d.where(~uphill[:, None], -g)
+        slope = dot(g, d)
+        lr = torch.as_tensor(self.lr * factor, dtype=x.dtype, device=x.device).reshape(-1).expand(len(f))
+        first = lr * torch.where(fall < 0, fall / slope, (1 / g.abs().sum(dim=1)).clamp(max=1))
+        a, f_new, g_new = line_search(
+            oracle,
+            x,
+            d,
+            f,
+            g,
+            first,
+            kind="strong_wolfe",
+            c1=self.c1,
+            c2=self.c2,
+            most_evaluations=self.most_evaluations,
+        )
+
+        moved = a > 0
+        x_new = x.where(~moved[:, None], x + a[:, None] * d)
+        beta = torch.where(moved, self._beta(g_new, g, d), 0).nan_to_num(0.0, 0.0, 0.0)
+        return x_new, ConjugateGradientState(d, beta, torch.where(moved, a * slope, 0), x_new, f_new, g_new)
+
+    def _beta(self, g: Params, b: Params, d: Params) -> Rowwise:
+        y = g - b
+        if self.formula == "fletcher_reeves":
+            return dot(g, g) / dot(b, b)
+        if self.formula == "polak_ribiere":
+            return (dot(g, y) / dot(b, b)).clamp_(min=0)
+        if self.formula == "hestenes_stiefel":
+            return (dot(g, y) / dot(d, y)).clamp_(min=0)
+        return dot(g, g) / dot(d, y)

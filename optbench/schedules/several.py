@@ -1,0 +1,132 @@
+"""Schedules of other settings than the rate: momentum, weight decay, the strength of a modifier, the batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from ..errors import UsageError, near
+from ..interfaces import Hyper, Loss, Schedule
+from .batch_size import BATCH_SIZE
+from .parts import Part, built
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Several(Schedule):
+    """A schedule of the rate and, beside it, one for each of some other settings.
+
+        setting(step) = factor(step) · what it is set to
+
+    Args:
+        rate: the schedule of the learning rate.
+        others: the schedules of other settings, by their names: `momentum`, `weight_decay`, or `clip_norm.max_norm` for a
+            setting of a modifier; `batch_size` for the problem's.
+
+    Source: torch.optim.lr_scheduler.OneCycleLR and CyclicLR move rate and momentum; here any two schedules do.
+    """
+
+    rate: Schedule
+    others: Mapping[str, Schedule]
+
+    @classmethod
+    def of(cls, rate: Schedule, others: Mapping[str, Any]) -> Several:
+        """From the values of a configuration: each schedule a name, or a mapping of name and settings.
+
+        Raises:
+            UsageError: one of them cannot be built.
+        """
+        return cls(rate=rate, others={key: _built(key, part) for key, part in flat(others).items()})
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        """All of them."""
+        return (self.rate, *self.others.values())
+
+    def init(self, trials: int, steps: int) -> Any:
+        return self.rate.init(trials, steps), {key: s.init(trials, steps) for key, s in self.others.items()}
+
+    def factor(self, step: int, steps: int, state: Any) -> Hyper:
+        return self.rate.factor(step, steps, state[0])
+
+    def factors(self, step: int, steps: int, state: Any) -> dict[str, Hyper]:
+        return {key: schedule.factor(step, steps, state[1][key]) for key, schedule in self.others.items()}
+
+    def observe(self, state: Any, loss: Loss) -> Any:
+        return self.rate.observe(state[0], loss), {
+            key: s.observe(state[1][key], loss) for key, s in self.others.items()
+        }
+
+
+def flat(others: Mapping[str, Any]) -> dict[str, Any]:
+    """Schedules by the full name of their setting: those of a modifier's settings may stand in a mapping of their own."""
+    found: dict[str, Any] = {}
+    for key, part in others.items():
+        inner = part if isinstance(part, Mapping) and "name" not in part else None
+        found |= {key: part} if inner is None else {f"{key}.{name}": item for name, item in inner.items()}
+    return found
+
+
+def _built(key: str, part: Part) -> Schedule:
+    try:
+        return built("Several", (part,))[0]
+    except UsageError as error:
+        raise UsageError(
+            f"schedules.{key}: {str(error).removeprefix('Several: parts[0]').removeprefix(': ')}"
+        ) from error
+
+
+def name_of(modifier: Any) -> str:
+    """The name of a modifier without underscores, as it follows from that of its class."""
+    return type(modifier).__name__.lower()
+
+
+def belonging(factors: Mapping[str, Hyper], modifier: Any = None) -> dict[str, Hyper]:
+    """The factors for the settings of this modifier, by their short names; those of the optimizer without one."""
+    found = {}
+    for key, factor in factors.items():
+        owner, _, setting = key.rpartition(".")
+        if key != BATCH_SIZE and owner.replace("_", "") == ("" if modifier is None else name_of(modifier)):
+            found[setting] = factor
+    return found
+
+
+def scaled(thing: T, factors: Mapping[str, Hyper]) -> T:
+    """The same optimizer or modifier, its settings multiplied by these factors."""
+    if not factors:
+        return thing
+    known: Any = thing
+    changed: dict[str, Any] = {}
+    for name, factor in factors.items():
+        if _is_first_beta(known, name):
+            changed["betas"] = (known.betas[0] * factor, *known.betas[1:])
+        else:
+            changed[name] = getattr(known, name) * factor
+    return replace(known, **changed)
+
+
+def check_scaled(label: str, thing: Any, name: str, key: str) -> None:
+    """Raise a UsageError, one line, unless this setting is a number that a factor can change."""
+    names = [f.name for f in fields(thing)] if is_dataclass(thing) else []
+    numbers = {known: value for known in names if isinstance(value := getattr(thing, known), (float, Tensor))}
+    if name == "lr":
+        raise UsageError(f"{key}: the schedule of the rate is given by schedule=…")
+    if _is_first_beta(thing, name):
+        betas: Any = vars(thing)["betas"]
+        numbers[name] = betas[0]
+    if name not in numbers:
+        words = [known for known in numbers if known != "lr"]
+        raise UsageError(
+            f"{key}: {label} has no number {name!r}{near(name, words)} (it has {', '.join(words) or 'none'})"
+        )
+    if isinstance(numbers[name], float) and numbers[name] == 0:
+        raise UsageError(f"{key} has no effect: {label} has {name}=0; set it to what the factors are to multiply")
+
+
+def _is_first_beta(thing: Any, name: str) -> bool:
+    """As in torch, the momentum of an optimizer with betas is the first of them."""
+    return name == "momentum" and not hasattr(thing, "momentum") and isinstance(getattr(thing, "betas", None), tuple)

@@ -1,0 +1,80 @@
+"""The YAML files for optimizers of other packages."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from contracts import ROOT, natural
+
+from optbench import run
+from optbench.registry import load_object
+
+TOP = ROOT / "conf" / "optimizer"
+FILES = {p.relative_to(TOP).with_suffix("").as_posix(): p for p in sorted(TOP.glob("*/*.yaml"))}
+FLAGS = {"params", "foreach", "fused", "capturable", "differentiable", "maximize"}
+"""Not in the files: how torch computes, and turning the problem round."""
+
+
+def read(name: str) -> dict[str, Any]:
+    return yaml.safe_load(FILES[name].read_text(encoding="utf-8"))
+
+
+def needed(name: str) -> Any:
+    package = read(name)["class"].partition(".")[0]
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    return load_object(read(name)["class"])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_repeats_the_defaults_of_its_class(name: str) -> None:
+    cls, node = needed(name), read(name)
+    assert node.pop("name") == name
+    assert node.pop("class")
+    assert set(node.pop("search")) == {"lr"}
+    known = {key: p.default for key, p in inspect.signature(cls).parameters.items()}
+    for key, value in node.items():
+        assert natural(value) == pytest.approx(natural(known[key])), key
+    if name.startswith("torch/"):
+        assert set(node) == set(known) - FLAGS
+
+
+def test_every_class_of_torch_has_a_file() -> None:
+    classes = {
+        f"torch.optim.{name}"
+        for name, cls in vars(torch.optim).items()
+        if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)
+    }
+    ours = {read(name)["class"] for name in FILES if name.startswith("torch/")}
+    # SparseAdam wants sparse gradients, which no problem has
+    assert ours == classes - {"torch.optim.Optimizer", "torch.optim.SparseAdam"}
+
+
+RUN = [n for n in FILES if n != "torch/muon" and not n.startswith("heavyball/")]
+"""torch's Muon takes matrices alone; heavyball compiles its rules, which takes minutes."""
+
+
+@pytest.mark.parametrize("name", RUN)
+@pytest.mark.filterwarnings("ignore")  # those packages warn of what torch deprecates
+def test_each_runs_on_a_network(name: str, tmp_path: Path) -> None:
+    needed(name)
+    results = run("problem=mlp", "data=iris", f"optimizer={name}", "steps=4", "seeds=2", results=tmp_path / "r")
+    assert set(results.trials.status) == {"ok"}
+    assert set(results.trials.optimizer) == {name}
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "optimizer" / "nowhere"
+    folder.mkdir(parents=True)
+    (folder / "best.yaml").write_text("name: nowhere/best\nclass: nowhere.Best\nlr: 0.1\n")
+    from optbench.errors import UsageError
+    from optbench.plan import plan
+
+    with pytest.raises(UsageError, match=r"no package 'nowhere'; is it installed"):
+        plan(["problem=rosenbrock", "optimizer=nowhere/best"], config_dir=str(tmp_path))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields, is_dataclass
+from inspect import signature
 from typing import Any, get_args
 
 import torch
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .. import registry
+from ..data import DATASETS
 from ..data.openml import must_be_downloaded
 from ..describe import describe
 from ..errors import UsageError, near
@@ -31,7 +34,7 @@ PLURALS = {"problems": "problem", "optimizers": "optimizer", "schedules": "sched
 
 def listing(kind: str) -> int:
     """Every entry of a kind with its family and summary."""
-    kinds = (*PLURALS, "instruments", "executors", "suites")
+    kinds = (*PLURALS, "data", "instruments", "executors", "suites")
     plural = kind if kind in kinds else f"{kind}s"
     if plural not in kinds:
         raise UsageError(f"there is nothing called {kind!r} to list{near(kind, kinds)} (there are {', '.join(kinds)})")
@@ -42,7 +45,7 @@ def listing(kind: str) -> int:
         for file in sorted((registry.conf() / "suite").glob("*.yaml")):
             table.add_row(file.stem, file.read_text().splitlines()[0].lstrip("# "))
     else:
-        others = {"executors": EXECUTORS, "instruments": INSTRUMENTS}
+        others = {"executors": EXECUTORS, "instruments": INSTRUMENTS, "data": DATASETS}
         entries = others[plural] if plural in others else registry.table(PLURALS[plural])
         families = plural in ("problems", "optimizers")
         if families:
@@ -51,7 +54,7 @@ def listing(kind: str) -> int:
         order = sorted(entries, key=lambda n: (getattr(entries[n], "family", ""), n)) if families else sorted(entries)
         for name in order:
             cls: Any = entries[name]
-            table.add_row(name, *([cls.family] if families else []), describe(cls)["summary"])
+            table.add_row(name, *([cls.family] if families else []), escape(describe(cls)["summary"]))
     console = Console()
     (console if console.is_terminal else Console(width=500)).print(table)
     return 0
@@ -72,21 +75,28 @@ def show(name: str) -> int:
         out.print(f"\n{_indented(told['formula'])}")
     if told["text"]:
         out.print(f"\n{told['text']}")
-    if is_dataclass(cls) and not issubclass(cls, FromTorch):
+    if isinstance(cls, type) and is_dataclass(cls) and not issubclass(cls, FromTorch):
         out.print("\nSettings", style="bold")
         for f in fields(cls):
-            if f.init and f.name not in ("dtype", "device"):
+            if f.init and f.name not in ("dtype", "device", *getattr(cls, "unused", ())):
                 legal = f.metadata.get("range")
                 inside = f" in {legal}" if legal is not None else ""
                 meaning = told["args"].get(f.name, "")
                 default = f.default if f.default_factory is MISSING else f.default_factory()
                 out.print(f"  {f.name} = {_value(default)}{inside}" + (f"    {meaning}" if meaning else ""))
+    elif not isinstance(cls, type):
+        arguments = signature(cls).parameters.values()
+        if arguments:
+            out.print("\nArguments", style="bold")
+        for p in arguments:
+            meaning = told["args"].get(p.name, "")
+            out.print(f"  {p.name} = {_value(p.default)}" + (f"    {meaning}" if meaning else ""))
     elif issubclass(cls, torch.optim.Optimizer):
         out.print("\nSettings", style="bold")
         for key, value in torch_defaults(cls).items():
             meaning = told["args"].get(key, "")
             out.print(f"  {key} = {_value(value)}" + (f"    {meaning}" if meaning else ""))
-    if issubclass(cls, Problem):
+    if isinstance(cls, type) and issubclass(cls, Problem):
         _about_problem(out, cls)
     file = (registry.conf() / kind) / f"{name}.yaml"
     search = yaml.safe_load(file.read_text()).get("search") if file.is_file() else None
@@ -119,7 +129,7 @@ def _about_problem(out: Console, cls: type[Problem]) -> None:
     out.print(f"  budget: {problem.budget} steps, {str(problem.kind['dtype']).removeprefix('torch.')}")
 
 
-def _find(name: str) -> tuple[str, type]:
+def _find(name: str) -> tuple[str, Any]:
     if registry.is_path(name):
         cls = registry.load_object(name)
         for kind, bases in BASES.items():
@@ -129,9 +139,10 @@ def _find(name: str) -> tuple[str, type]:
     for kind in registry.KINDS:
         if name in registry.table(kind):
             return kind, registry.table(kind)[name]
-    if name in INSTRUMENTS:
-        return "instrument", INSTRUMENTS[name]
-    everything = [*(n for kind in registry.KINDS for n in registry.table(kind)), *INSTRUMENTS]
+    for kind, table in (("instrument", INSTRUMENTS), ("data set", DATASETS)):
+        if name in table:
+            return kind, table[name]
+    everything = [*(n for kind in registry.KINDS for n in registry.table(kind)), *INSTRUMENTS, *DATASETS]
     raise UsageError(
         f"nothing is called {name!r}{near(name, everything)} (`optbench list optimizers` and so on show all)"
     )

@@ -60,7 +60,11 @@ def parser() -> argparse.ArgumentParser:
     add_arguments(verbs.add_parser("compare", help="what got better or worse", description=help_line))
 
     listing = verbs.add_parser("list", help="what exists", description="What exists, with a line on each.")
-    listing.add_argument("kind", metavar="KIND", help="problems, optimizers, schedules, modifiers, executors or suites")
+    listing.add_argument(
+        "kind",
+        metavar="KIND",
+        help="problems, optimizers, schedules, modifiers, data, instruments, executors or suites",
+    )
 
     show = verbs.add_parser("show", help="one thing: formula, defaults, search space, source")
     show.add_argument("name", metavar="NAME", help="a name of `optbench list`, a dotted path or PATH.py:NAME")

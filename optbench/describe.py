@@ -13,14 +13,14 @@ ROLE = re.compile(r":[\w:]+:`~?([^`]*)`")
 FIELD = re.compile(r"^:(?:param|type|returns?|rtype|raises)\b", re.MULTILINE)
 
 
-def describe(cls: type) -> dict[str, Any]:
-    """Parts of a class's docstring: `summary` (first sentence), `formula` (its indented block), `text`, `args`, `source`.
+def describe(cls: Any) -> dict[str, Any]:
+    """Parts of a docstring: `summary` (first sentence), `formula` (its indented block), `text`, `args`, `source`.
 
     Parts that the docstring lacks are empty; arguments of the classes it is derived from are told too. Of foreign
     docstrings, written in reStructuredText, only summary and arguments are taken: their mathematics is LaTeX, which
     nobody reads on a terminal.
     """
-    doc = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
+    doc = inspect.cleandoc(cls.__doc__ or "")
     foreign = any(mark.search(doc) for mark in (DIRECTIVE, ROLE, FIELD))
     body, _, source = _plain(doc, foreign).partition("\nSource:")
     body, _, _ = body.partition("\nRaises:")
@@ -29,8 +29,8 @@ def describe(cls: type) -> dict[str, Any]:
     blocks = [] if foreign else re.split(r"\n\s*\n", rest)
     formulas = [textwrap.dedent(b) for b in blocks if b.startswith("    ")]
     inherited: dict[str, str] = {}
-    for base in [] if foreign else reversed(cls.__mro__[1:]):
-        above = inspect.cleandoc(base.__dict__.get("__doc__") or "").partition("\nSource:")[0].partition("\nRaises:")[0]
+    for base in [] if foreign else reversed(getattr(cls, "__mro__", ())[1:]):
+        above = inspect.cleandoc(base.__doc__ or "").partition("\nSource:")[0].partition("\nRaises:")[0]
         inherited |= _args(above.partition("\nArgs:")[2])
     text = [" ".join(b.split()) for b in blocks if b.strip() and not b.startswith("    ")]
     return {

@@ -7,6 +7,7 @@ import traceback
 import torch
 
 from .errors import UsageError, one_line
+from .memory import out_of_memory
 from .meter import PeakMemory, step_seconds
 from .rows import failed_tables, run_row, run_tables
 from .runs import Run
@@ -21,9 +22,9 @@ def execute(run: Run) -> Tables:
         return _execute(run)
     except UsageError as error:
         return _failed(run, "error", str(error))
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        return _failed(run, "out_of_memory", one_line(error))
     except (Exception, SystemExit) as error:  # a class that calls sys.exit ends its run, not the sweep
+        if out_of_memory(error):
+            return _failed(run, "out_of_memory", one_line(error))
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = (
             one_line(error)

@@ -47,6 +47,11 @@ def parse(size: Any) -> int:
     return int(float(match[1]) * UNITS[match[2].upper()])
 
 
+def out_of_memory(error: BaseException) -> bool:
+    """Was there no memory left? On a CPU torch says so by a RuntimeError like any other."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+
+
 def trial_bytes(problem: Problem, optimizer: Optimizer) -> int:
     """Roughly the bytes that one more trial takes: parameters, gradient and what arithmetic on them leaves, state, batch.
 

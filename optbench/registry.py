@@ -136,7 +136,8 @@ def fingerprint(cls: Any) -> str:
         used |= dict.fromkeys(new)
         left += new
     sources = [_source(m) for m in used]
-    return hashlib.blake2b("\n".join([cls.__qualname__, *sources]).encode(), digest_size=6).hexdigest()
+    name = getattr(cls, "__qualname__", type(cls).__qualname__)
+    return hashlib.blake2b("\n".join([name, *sources]).encode(), digest_size=6).hexdigest()
 
 
 @functools.cache

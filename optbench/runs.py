@@ -12,9 +12,11 @@ from typing import Any
 
 import torch
 
+from .data.openml import must_be_downloaded
 from .errors import UsageError, near
 from .instruments import INSTRUMENTS, Instrument, Surface
 from .interfaces import Modifier, Optimizer, OracleModifier, Problem, Schedule, TrialsModifier, UpdateModifier
+from .nn import Learning
 from .optimizers.from_torch import FromTorch
 from .optimizers.from_torch import defaults as torch_defaults
 from .registry import defaults, fingerprint, is_path, load_object, make, resolve
@@ -224,6 +226,8 @@ class Run:
     def _check_problem(self) -> None:
         problem = make(self.classes[0], self.problem["name"], settings_of(self.problem))
         try:
+            if isinstance(problem, Learning) and not must_be_downloaded(problem.data):
+                problem.examine()
             problem.stream([0])
             for name, instrument in self.build_instruments().items():
                 try:

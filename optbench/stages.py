@@ -10,11 +10,13 @@ import numpy as np
 import torch
 
 from .interfaces import Modifier, Problem, Schedule
+from .memory import out_of_memory
 from .record import Recording
-from .runner import BYTES_AT_ONCE, Outcome, run_trials
+from .runner import BYTES_AT_ONCE, Outcome, at_once, run_trials
 from .runs import Run
 from .search import draw
 from .statistics.tuning import best_setting
+from .trials import changed
 
 TUNING_SEED = 1_000_000
 """The first tuning seed; evaluation seeds start at 0, so that the two never meet."""
@@ -124,27 +126,29 @@ def _stage(
 def _pass(run: Run, parts: Parts, settings: Sequence[Setting], seeds: list[int], *, curves: bool) -> Outcome:
     """All settings on all seeds; with less at once where memory runs out."""
     chosen = [values for _, values in settings for _ in seeds]
-    at_once = run.trials_at_once
+    optimizer, memory = run.build_optimizer(chosen, parts.problem), run.memory or BYTES_AT_ONCE
+    asked = run.trials_at_once
     while True:
         try:
             return run_trials(
                 parts.problem,
-                run.build_optimizer(chosen, parts.problem),
+                optimizer,
                 parts.schedule,
                 parts.modifiers,
                 seeds * len(settings),
                 run.budget,
                 curves=curves,
                 test=curves,
-                trials_at_once=at_once,
+                trials_at_once=asked,
                 timeout=run.timeout,
-                memory=run.memory or BYTES_AT_ONCE,
+                memory=memory,
                 instruments=run.build_instruments() if curves else None,
                 compiled=run.compile,
             )
-        except (MemoryError, torch.OutOfMemoryError):
-            at_once = (at_once or len(chosen)) // 2
-            if at_once < 2:
+        except (MemoryError, RuntimeError) as error:
+            problem = changed(parts.problem, parts.modifiers)
+            asked = at_once(problem, optimizer, len(chosen), asked, memory) // 2
+            if asked < 2 or not out_of_memory(error):
                 raise
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()

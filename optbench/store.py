@@ -130,7 +130,7 @@ class Results:
     def _read(self, name: str) -> pd.DataFrame:
         """The rows of a table that belong to the newest runs."""
         tables = []
-        for shard, runs in self._newest.groupby("shard")["run_id"]:
+        for shard, runs in self._newest.groupby("shard", sort=False)["run_id"]:
             if not self._has(name, str(shard)):
                 continue
             table = pq.read_table(self.path / f"{name}-{shard}.parquet")
@@ -140,7 +140,7 @@ class Results:
             return pd.DataFrame({c: pd.Series(dtype=d) for c, d in EMPTY[name].items()})
         frame = pa.concat_tables(tables, promote_options="permissive").to_pandas(strings_to_categorical=True)
         known = [column for column in LEADING if column in frame]
-        frame = frame[[*known, *sorted(set(frame.columns) - set(known))]]
+        frame = frame[[*known, *(c for c in frame.columns if c not in known)]]
         place = {run_id: k for k, run_id in enumerate(self._newest["run_id"])}
         order = frame["run_id"].map(place).astype(int).argsort(kind="stable")
         return frame.iloc[order].reset_index(drop=True)

@@ -58,6 +58,10 @@ class CoordinateNetwork(Architecture):
         widths("CoordinateNetwork", "hidden", self.hidden)
 
     def prepared(self, part: Part, train: Part) -> Part:
+        if part.x.ndim != 2:
+            raise ValueError(
+                f"CoordinateNetwork needs one row of numbers an input, and those of {self.data} are images"
+            )
         if self.features == 0:
             return part
         inputs = part.x.shape[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -71,6 +71,8 @@ class ConvolutionalVAE(VAE):
 
     Source: Schneider, Balles & Hennig, "DeepOBS: a deep learning optimizer benchmark suite", ICLR 2019.
     """
+
+    unused: ClassVar[tuple[str, ...]] = ("activation", "normalisation", "input_dropout")
 
     def prepared(self, part: Part, train: Part) -> Part:
         low, high = train.x.min(), train.x.max()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -21,10 +22,13 @@ class LinearModel(Learning):
 
     batch_size: int | None = field(default=None, metadata={"range": Range(least=1, whole=True, optional=True)})
 
-    @property
     @abc.abstractmethod
-    def solution(self) -> tuple[Tensor, float]:
+    def solve(self) -> tuple[Tensor, float]:
         """The minimiser as one row, and the minimum, in float64."""
+
+    @cached_property
+    def solution(self) -> tuple[Tensor, float]:
+        return self.solve()
 
     def linear(self, outputs: int) -> list[nn.Module]:
         return [nn.Flatten(), nn.Linear(self.train.x[0].numel(), outputs)]

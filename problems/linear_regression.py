@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -50,8 +49,7 @@ class LinearRegression(LinearModel):
             raise ValueError(f"LinearRegression needs values to predict, and {self.data} has labels")
         return nn.Sequential(*self.linear(self.outputs))
 
-    @cached_property
-    def solution(self) -> tuple[Tensor, float]:
+    def solve(self) -> tuple[Tensor, float]:
         x, y = self.train.x.flatten(1).double().cpu(), self.train.y.double().cpu()
         (samples, inputs), outputs = x.shape, y.shape[1]
         # the penalty as further samples without bias: their squared errors add up to samples · outputs · ½ l2 ‖W‖²

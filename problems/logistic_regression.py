@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -54,8 +53,7 @@ class LogisticRegression(LinearModel):
             raise ValueError(f"LogisticRegression needs numbers of two classes, and {self.data} has {kind}")
         return nn.Sequential(*self.linear(1), AgainstZero())
 
-    @cached_property
-    def solution(self) -> tuple[Tensor, float]:
+    def solve(self) -> tuple[Tensor, float]:
         """By damped Newton steps from zero."""
         x, y = self.train.x.flatten(1).double().cpu(), self.train.y.cpu()
         samples, inputs = x.shape

@@ -55,6 +55,10 @@ class Module(Learning):
         if not self.network_class:
             raise UsageError("module needs problem.class=…, such as problem.class=./mine.py:Net")
         found = self.constructor
+        if isinstance(found, nn.Module):
+            raise UsageError(
+                f"{self.network_class} is a network already made; name its class or a function that makes one"
+            )
         if not callable(found) or (isinstance(found, type) and not issubclass(found, nn.Module)):
             raise UsageError(f"{self.network_class} is no torch.nn.Module and no function that makes one")
 

@@ -17,8 +17,8 @@ from optbench.nn.layers import Last
 class RNN(Architecture):
     """A recurrent network reads a sequence of tokens and answers at its end, or at every place.
 
-        plain: h ← tanh(W E[token] + U h + b)
-        LSTM:  i, f, g, o = W E[token] + U h + b;   c ← σ(f) c + σ(i) tanh(g);   h ← σ(o) tanh(c)
+        plain: h ← tanh(W E[token] + a + U h + b)
+        LSTM:  i, f, g, o = W E[token] + a + U h + b;   c ← σ(f) c + σ(i) tanh(g);   h ← σ(o) tanh(c)
         z = V h + d,   f = mean over what is asked of −log softmax(z)[label]
 
     Data: xor_sequence, strings of 16 bits whose parity is asked at the end: 3,000 to train, 1,000 to validate, 1,000 to test.
@@ -42,6 +42,7 @@ class RNN(Architecture):
     """
 
     budget: ClassVar[int] = 2000
+    unused: ClassVar[tuple[str, ...]] = ("activation", "normalisation", "hidden_dropout")
 
     cell: str = setting("lstm", choices=("plain", "lstm"))
     width: int = setting(32, least=1)

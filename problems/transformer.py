@@ -47,6 +47,7 @@ class Transformer(Architecture):
     """
 
     budget: ClassVar[int] = 1000
+    unused: ClassVar[tuple[str, ...]] = ("normalisation",)
 
     width: int = setting(32, least=1)
     heads: int = setting(4, least=1)

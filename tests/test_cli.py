@@ -12,7 +12,9 @@ import yaml
 
 from optbench import __version__, registry, store
 from optbench.api import load
+from optbench.data import DATASETS
 from optbench.executors import EXECUTORS
+from optbench.instruments import INSTRUMENTS
 
 SMALL = ["steps=20", "seeds=2", "executor=serial"]
 
@@ -143,17 +145,37 @@ def test_an_interrupt_is_one_line_and_exit_status_130(typed, monkeypatch: pytest
     assert "the same command goes on from them" in said.line
 
 
+TABLES = {
+    "executor": EXECUTORS,
+    "suite": ["smoke", "quick", "deep"],
+    "data": DATASETS,
+    "instrument": INSTRUMENTS,
+}
+
+
 @pytest.mark.parametrize(
-    "kind", ["problems", "optimizers", "schedules", "modifiers", "executors", "suites", "optimizer"]
+    "kind",
+    ["problems", "optimizers", "schedules", "modifiers", "executors", "suites", "optimizer", "data", "instruments"],
 )
 def test_list_names_everything_with_a_line_on_each(typed, kind: str) -> None:
     said = typed("list", kind)
     assert (said.status, said.err) == (0, "")
     singular = kind.removesuffix("s")
-    entries = {"executor": EXECUTORS, "suite": ["smoke", "quick", "deep"]}.get(singular) or registry.table(singular)
+    entries = TABLES.get(singular) or registry.table(singular)
     lines = {line.split()[0]: line.split() for line in said.out.splitlines()[1:]}
     assert set(lines) == set(entries)
     assert all(len(words) > 3 for words in lines.values())
+
+
+@pytest.mark.parametrize("name", [*DATASETS, *INSTRUMENTS])
+def test_show_tells_of_data_and_instruments(typed, name: str) -> None:
+    said = typed("show", name)
+    assert (said.status, said.err) == (0, "")
+    assert "Source" in said.out
+
+
+def test_list_data_prints_brackets_as_they_are(typed) -> None:
+    assert "[a, b, =]" in typed("list", "data").out
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)

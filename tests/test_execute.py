@@ -106,3 +106,19 @@ def test_rivals_tell_of_a_problem_of_which_a_failed_run_knows_nothing(tmp_path: 
     summary = summarise(told)
     assert summary["target"].tolist() == [Rosenbrock().target()] * 2
     assert summary["setting"][0] == "–"
+
+
+HUNGRY = "params - lr * grad if len(params) < {room} else params.new_empty(10**15)"
+"""A step for which a machine has no memory when this many trials are held at once."""
+
+
+@pytest.mark.parametrize("words", [(), ("trials_at_once=7",)])
+def test_a_run_without_memory_goes_on_with_half_of_the_trials_at_once(tmp_path: Path, words: tuple[str, ...]) -> None:
+    row = done(tmp_path, "seeds=8", *words, step=HUNGRY.format(room=4))
+    assert (row.status, row.trials_at_once) == ("ok", {(): 2}.get(words, 3))
+
+
+def test_a_run_for_which_even_two_trials_are_too_many_is_out_of_memory(tmp_path: Path) -> None:
+    row = done(tmp_path, step=HUNGRY.format(room=1))
+    assert row.status == "out_of_memory"
+    assert "allocate" in row.error

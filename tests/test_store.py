@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+import optbench
 from optbench import store as store_module
 from optbench.errors import StoreWarning, UsageError
 from optbench.store import SCHEMA, Results, Store
@@ -203,3 +204,12 @@ def test_sweeps_that_begin_together_in_one_folder_are_all_noted(tmp_path: Path) 
         list(pool.map(lambda k: Store(tmp_path / "r", {"run_ids": [k]}), range(24)))
     noted = json.loads((tmp_path / "r" / "sweep.json").read_text())["sweeps"]
     assert sorted(sweep["run_ids"] for sweep in noted) == [[k] for k in range(24)]
+
+
+def test_measured_columns_stand_in_the_order_of_the_layers(tmp_path):
+    results = optbench.run(
+        "problem=mlp", "problem.hidden=[4,4,4,4,4]", "optimizer=sgd", "tuning.method=none", "instruments=[weight_norm]",
+        "executor=serial", steps=1, seeds=1, results=tmp_path,
+    )  # fmt: skip
+    layers = [c for c in results.curves.columns if c.startswith("weight_norm.") and c.endswith("weight")]
+    assert layers == [f"weight_norm.{k}.weight" for k in (1, 3, 5, 7, 9, 11)]

@@ -200,7 +200,7 @@ def test_a_wrong_setting_of_an_executor_is_refused(folder: Path, word: str) -> N
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """`optbench run` as a process group of its own."""
+    """`optbench run` as a process group of its own, which Ctrl-C reaches even where these tests run in the background."""
     return subprocess.Popen(
         [sys.executable, "-m", "optbench.cli", "run", *words],
         cwd=folder,
@@ -208,6 +208,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

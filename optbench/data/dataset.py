@@ -76,7 +76,12 @@ def check(data: Dataset) -> None:
 
 
 def _check_sizes(data: Dataset) -> None:
+    for kind, values in (("inputs", data.x), ("targets", data.y)):
+        if not isinstance(values, Tensor):
+            raise ValueError(f"{data.name}: {kind} must be a torch.Tensor, got {type(values).__name__}")
     name, samples = data.name, len(data)
+    if samples == 0 or data.classes < 0:
+        raise ValueError(f"{name}: there are {samples} samples and {data.classes} classes; a data set has some of each")
     if data.y.ndim == 0 or len(data.y) != samples:
         raise ValueError(f"{name}: there are {samples} inputs but {0 if data.y.ndim == 0 else len(data.y)} targets")
     if data.task == "values" and (data.y.ndim != 2 or not data.y.is_floating_point()):

@@ -70,7 +70,9 @@ class Saturation(OfUnits):
     def check(self, problem: Problem) -> None:
         super().check(problem)
         if not any(isinstance(m, (nn.Tanh, nn.Sigmoid)) for m in problem.network.template.modules()):  # type: ignore[attr-defined]
-            raise UsageError("needs tanh or sigmoid units; add problem.activation=tanh")
+            raise UsageError(
+                "needs layers torch.nn.Tanh or Sigmoid, as problem.activation=tanh makes them in an mlp or cnn"
+            )
 
     def measure(self, view: View) -> dict[str, Loss]:
         bounds = {nn.Tanh: (-1.0, 1.0), nn.Sigmoid: (0.0, 1.0)}

@@ -153,9 +153,20 @@ def _retrain(trials: Any, state: Stopping, made: int) -> Stopping:
 
 
 def _continue(trials: Any, state: Stopping, made: int) -> Stopping:
-    bound = trials.problem.objective(state.best, made)
+    bound = _training_loss(trials, state.best, made)
     trials.restart(trials.asked.on_all_but_test(), state.best, made)
     return state._replace(bound=bound, stopped=state.v <= bound)
+
+
+def _training_loss(trials: Any, params: Tensor, made: int) -> Loss:
+    """What the validation loss is compared with: without a penalty that the objective may have."""
+    problem = trials.problem
+    inner = core(problem)
+    return (
+        inner.measure(problem.point(params), inner.train)["loss"]
+        if isinstance(inner, Learning)
+        else problem.objective(params, made)
+    )
 
 
 def _validation_loss(trials: Any, made: int) -> Loss:

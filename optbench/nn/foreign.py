@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,7 +35,7 @@ class Foreign:
         self._path = name
         self.looped: bool | None = None
         """Runs one trial after the other; None while it is not known."""
-        self._examined = False
+        self._examined = self._changes_inputs = False
         self._now = _Now()
         self._copies = {True: copy.deepcopy(module).train(), False: copy.deepcopy(module).eval()}
         for mode, inner in self._copies.items():
@@ -64,6 +65,8 @@ class Foreign:
     def _call(self, own: Mapping[str, Tensor], inputs: tuple[Any, ...], run: Pass) -> Any:
         inner = self._copies[run.training]
         self._now.run = run
+        if self._changes_inputs:
+            inputs = tuple(x.clone() for x in inputs)
         return functional_call(inner, dict(own), inputs)
 
     def _inside(self, run: Pass, key: Tensor | None, *, pure: bool) -> Pass:
@@ -85,7 +88,8 @@ class Foreign:
             return self._call(values, given, inside), tuple(inside.terms)
 
         dims = (0, None if run.keys is None else 0, *[0] * len(inputs))
-        with unfused_attention():
+        with unfused_attention(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="There is a performance drop")  # vmap's affair, not the user's
             out, terms = vmap(one, in_dims=dims)(dict(own), run.keys, *inputs)
         run.terms.extend(term.flatten() for term in terms)
         run.drawn = last[0].drawn
@@ -126,22 +130,24 @@ class Foreign:
         )
 
     def _examine(self, own: Mapping[str, Tensor], inputs: tuple[Any, ...], run: Pass) -> None:
-        """Refuse hidden randomness and buffers that change, in training and in evaluation."""
+        """Refuse hidden randomness and buffers that change, in training and in evaluation; does it change its inputs?"""
         own = {name: value.detach() for name, value in own.items()}
-        inputs = tuple(x.detach() for x in inputs)
+        inputs = tuple(x.detach().clone() for x in inputs)
         key = None if run.keys is None else run.keys[0]
         like = next(iter(own.values()), inputs[0])
         for training in (True, False):
             self._copies[training].to(like.device, like.dtype if like.is_floating_point() else None)
-            probe = self._inside(run, key, pure=False)
-            probe.training = training
             inner = self._copies[training]
             before = {name: buffer.clone() for name, buffer in inner.named_buffers()}
             where: list[str] = []
             handles = _hooked(inner, where)
+            versions, outs = [x._version for x in inputs], []
             try:
                 with torch.random.fork_rng(devices=[]), torch.no_grad(), _RefuseRandomness(self, inner, where):
-                    self._call(own, inputs, probe)
+                    for given in (tuple(x.clone() for x in inputs), inputs):
+                        probe = self._inside(run, key, pure=False)
+                        probe.training = training
+                        outs.append(self._call(own, given, probe))
             finally:
                 for handle in handles:
                     handle.remove()
@@ -151,6 +157,13 @@ class Foreign:
                         f"{self.name}: the buffer {name!r} changes while the network runs, which trials cannot share; "
                         "use layers without one, or batch normalisation of torch.nn"
                     )
+            self._changes_inputs = self._changes_inputs or versions != [x._version for x in inputs]
+            first, second = (_flat(lead(out)) for out in outs)
+            if not all(torch.allclose(a, b, equal_nan=True) for a, b in zip(first, second, strict=True)):
+                raise ValueError(
+                    f"{self.name} gives other outputs for the same inputs: it draws random numbers of its own or keeps a "
+                    "state, so trials could not be repeated; use torch.nn.Dropout as a layer"
+                )
         self._examined = True
 
 
@@ -186,7 +199,8 @@ class _RefuseRandomness(TorchDispatchMode):
             layer = type(self.inner.get_submodule(path)).__name__
             raise ValueError(
                 f"{self.owner.name}: the layer {path or self.owner.name!r} ({layer}) draws random numbers of its own "
-                f"({func.__name__.partition('.')[0]}), so trials could not be repeated; use torch.nn.Dropout as a layer"
+                f"({func.__name__.partition('.')[0]}), so trials could not be repeated; use torch.nn.Dropout as a layer, or "
+                "set its dropout to 0"
             )
         return func(*args, **(kwargs or {}))
 
@@ -205,7 +219,6 @@ class Placed(nn.Module):
 
     def __init__(self, layer: nn.Module, now: _Now, moving: tuple[str, ...]):
         super().__init__()
-        self._layer = (layer,)  # in a tuple, so that its parameters are not registered twice
         self._now = now
         self._own = [name for name, _ in layer.named_parameters(recurse=False)]
         for name in self._own:
@@ -214,6 +227,17 @@ class Placed(nn.Module):
             for name in moving:
                 self.register_parameter(name, nn.Parameter(torch.zeros(layer.num_features), requires_grad=False))
                 self._own.append(name)
+        self._layer = (layer,)  # in a tuple, so that its parameters are not registered twice
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if name in ("running_mean", "running_var", "num_batches_tracked"):
+                told = "is not kept, as batch normalisation is judged by statistics taken anew"
+                raise AttributeError(f"{name} {told}; set problem.moving_statistics=true") from None
+            (layer,) = self.__dict__.get("_layer", (None,))
+            return getattr(layer, name)
 
     def forward(self, *inputs: Tensor) -> Any:
         (layer,), run = self._layer, self._now.run
@@ -225,12 +249,20 @@ class Placed(nn.Module):
         return LAYERS[type(layer)].batched(layer, rows, *(x[None] for x in inputs), run)[0]
 
 
-def _placed(module: nn.Module, now: _Now, moving: tuple[str, ...]) -> nn.Module:
-    if isinstance(module, IN_CONTEXT) and type(module) in LAYERS:
-        return Placed(module, now, moving)
-    for name, child in list(module.named_children()):
-        setattr(module, name, _placed(child, now, moving))
-    return module
+def _placed(
+    module: nn.Module, now: _Now, moving: tuple[str, ...], made: dict[nn.Module, nn.Module] | None = None
+) -> nn.Module:
+    """made: what stands in for layers met before, as a module may have one layer under two names."""
+    made = {} if made is None else made
+    if module not in made:
+        made[module] = (
+            Placed(module, now, moving) if isinstance(module, IN_CONTEXT) and type(module) in LAYERS else module
+        )
+        if made[module] is module:
+            for name, child in list(module._modules.items()):
+                if child is not None:
+                    setattr(module, name, _placed(child, now, moving, made))
+    return made[module]
 
 
 def _row(own: Mapping[str, Tensor], k: int) -> dict[str, Tensor]:

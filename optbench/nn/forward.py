@@ -13,8 +13,16 @@ from ..randomness import Randomness, hashed
 
 
 def lead(out: Any) -> Any:
-    """Outputs of one trial with the dimension of trials in front."""
-    return out[None] if isinstance(out, Tensor) else tuple(lead(item) for item in out)
+    """Outputs of one trial with the dimension of trials in front.
+
+    Raises:
+        ValueError: they are neither a tensor nor a tuple of tensors.
+    """
+    if isinstance(out, Tensor):
+        return out[None]
+    if not isinstance(out, (tuple, list)):
+        raise ValueError(f"a network must give a tensor or a tuple of tensors, this one gives {type(out).__name__}")
+    return tuple(lead(item) for item in out)
 
 
 Watch = Callable[[str, nn.Module, Any], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from ..data import Dataset, dataset
 from ..data.batch import Batch
 from ..data.minibatches import Minibatches
 from ..data.splits import Part, Splits, split
+from ..errors import UsageError, one_line
 from ..interfaces import Layout, Loss, Params, Problem, Stream
 from ..randomness import Randomness
 from .forward import Pass, Watch, lead
@@ -62,6 +63,8 @@ class Learning(Problem):
     judged_by: ClassVar[str] = "validation_loss"
     reconstructs: ClassVar[bool] = False
     """The inputs are the targets too, as values."""
+    unused: ClassVar[tuple[str, ...]] = ()
+    """Settings that the network has no place for; another value than the default is refused."""
 
     data: str = "digits"
     batch_size: int | None = field(default=64, metadata={"range": Range(least=1, whole=True, optional=True)})
@@ -78,6 +81,35 @@ class Learning(Problem):
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if not isinstance(self.augment, Mapping):
+            raise TypeError(f"{type(self).__name__}: augment maps names to strengths, as in problem.augment.flip=0.5")
+        unused = self.unused + (("label_noise", "random_labels") if self.reconstructs else ())
+        for f in fields(self):
+            if f.name in unused and getattr(self, f.name) != f.default:
+                raise ValueError(f"{type(self).__name__} has no use for {f.name}; leave it at {f.default}")
+
+    def examine(self) -> None:
+        """Find out now what does not fit together, by one batch and one prediction of a single trial.
+
+        Raises:
+            ValueError: data, network and settings do not fit.
+        """
+        params = self.network.start([0], "trial run", **self.kind)
+        if self.moving_statistics and not self.network.normalises_batches:
+            raise ValueError("moving_statistics needs batch normalisation, as by problem.normalisation=batch")
+        dropped = (isinstance(m, nn.modules.dropout._DropoutNd) and m.p for m in self.network.template.modules())
+        if self.predictions and not any(dropped):
+            raise ValueError("predictions averages over dropout masks, and nothing is dropped; set a dropout rate")
+        try:
+            with torch.no_grad():
+                self.loss(params, self.stream([0]).at(0))
+                self.predicted(params, self.train.x[:2])
+        except (ValueError, UsageError) as error:
+            if self.network.normalises_batches and self.samples == 1:
+                raise ValueError("batch normalisation needs two samples or more; raise problem.batch_size") from error
+            raise
+        except Exception as error:
+            raise ValueError(f"{type(self.network.template).__name__}: {one_line(error)}") from error
 
     @abc.abstractmethod
     def module(self) -> nn.Module:
@@ -96,6 +128,8 @@ class Learning(Problem):
 
     @cached_property
     def splits(self) -> Splits:
+        if self.reconstructs and self.dataset.tokens:
+            raise ValueError(f"{type(self).__name__} rebuilds numbers, and those of {self.data} are tokens")
         parts = split(
             self.dataset,
             self.split,
@@ -170,12 +204,17 @@ class Learning(Problem):
 
     @cached_property
     def network(self) -> Network:
-        network = Network(
-            self.module,
-            scheme=self.scheme,
-            moving=self.moving_statistics,
-            example=self.train.x[: min(4, len(self.train))],
-        )
+        try:
+            network = Network(
+                self.module,
+                scheme=self.scheme,
+                moving=self.moving_statistics,
+                example=self.train.x[: min(4, len(self.train))],
+            )
+        except (ValueError, UsageError):
+            raise
+        except Exception as error:  # of a module of a person's own, whatever it is
+            raise ValueError(f"building the network failed: {type(error).__name__}: {one_line(error)}") from error
         self.check_outputs(network)
         return network
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import one_line
+from ..errors import UsageError, one_line
 from ..interfaces import Layout, Params
 from ..randomness import Randomness, derive
 from .blocks import Composite
@@ -55,20 +55,26 @@ class Network:
         self.scheme = scheme
         self.moving = tuple(MOVING) if moving else ()
         self._owners: dict[str, tuple[nn.Module, str]] = {}
+        self._names: dict[Any, str] = {}
+        """Where a parameter, or a moving statistic (layer, name), stands in the row; one for all layers that share it."""
         for path, layer in self.template.named_modules():
             dot = f"{path}." if path else ""
+            if getattr(layer, "inplace", False):
+                layer.__dict__["inplace"] = False  # the same values, and inputs stay what they are
             for own, value in layer.named_parameters(recurse=False):
-                if value.requires_grad and not any(
-                    value is p for o, n in self._owners.values() for p in [getattr(o, n)]
-                ):
+                if value.requires_grad and value not in self._names:
                     self._owners[dot + own] = layer, own
+                    self._names[value] = dot + own
             if isinstance(layer, nn.modules.batchnorm._BatchNorm):
                 for own in self.moving:
                     self._owners[dot + own] = layer, own
+                    self._names[layer, own] = dot + own
         self._foreign: list[Foreign] = []
         self._batched = self._compiled(self.template, "", alone=False)
         self._alone = self._compiled(self.template, "", alone=True)
         if example is not None:
+            if not self._names:
+                raise ValueError(f"{type(self.template).__name__} has no parameters to learn")
             self._try(example)
 
     @property
@@ -147,20 +153,28 @@ class Network:
     def _compiled(self, module: nn.Module, path: str, *, alone: bool) -> Run:
         dot = f"{path}." if path else ""
         if type(module) is nn.Sequential:
-            return _in_sequence([self._compiled(m, dot + name, alone=alone) for name, m in module.named_children()])
+            return _in_sequence(
+                [self._compiled(m, dot + name, alone=alone) for name, m in module._modules.items() if m]
+            )
         if isinstance(module, Composite):
-            parts = {name: self._compiled(m, dot + name, alone=alone) for name, m in module.named_children()}
+            parts = {name: self._compiled(m, dot + name, alone=alone) for name, m in module._modules.items() if m}
             return _composed(module, path, parts, alone)
-        names = {own: whole for whole, (owner, own) in self._owners.items() if owner is module}
         if type(module) in LAYERS:
             layer = LAYERS[type(module)]
-            return _leaf(layer.alone if alone else layer.batched, module, path, names, alone)
+            return _leaf(layer.alone if alone else layer.batched, module, path, self._below(module), alone)
         found = next((part for part in self._foreign if part.name == path), None)
         if found is None:
-            below = {whole.removeprefix(dot): whole for whole in self._owners if whole.startswith(dot)}
-            found = Foreign(module, path, below, self.moving)
+            found = Foreign(module, path, self._below(module), self.moving)
             self._foreign.append(found)
         return found.alone if alone else found.batched
+
+    def _below(self, module: nn.Module) -> dict[str, str]:
+        """Its parameters and moving statistics: their names in the module → in the row."""
+        own = {name: self._names[p] for name, p in module.named_parameters() if p in self._names}
+        for path, layer in module.named_modules():
+            dot = f"{path}." if path else ""
+            own |= {dot + name: self._names[layer, name] for name in self.moving if (layer, name) in self._names}
+        return own
 
     def _try(self, example: Tensor) -> None:
         """Run it once on two trials, and tell which layer fails."""
@@ -171,13 +185,17 @@ class Network:
         name = type(self.template).__name__
         try:
             self.alone({n: v[0] for n, v in self.layout.split(params).items()}, example, run)
-        except (RuntimeError, IndexError, TypeError) as error:
+            self(params, example.expand(2, *example.shape), Pass(keys=keys))
+        except (ValueError, UsageError):
+            raise
+        except Exception as error:
             layer = self.template.get_submodule(run.at)
             where = f"layer {run.at!r}, {layer}," if run.at else str(type(layer).__name__)
+            kind = "" if isinstance(error, RuntimeError) else type(error).__name__
+            reason = ": ".join(filter(None, (kind, one_line(error))))
             raise ValueError(
-                f"{name}: {where} does not fit inputs of shape {list(example.shape[1:])}: {one_line(error)}"
+                f"{name}: {where} does not fit inputs of shape {list(example.shape[1:])}: {reason}"
             ) from error
-        self(params, example.expand(2, *example.shape), Pass(keys=keys))
 
 
 def _shape(owner: nn.Module, own: str) -> tuple[int, ...]:
@@ -214,9 +232,15 @@ def _composed(module: Composite, path: str, parts: Mapping[str, Run], alone: boo
 
 
 def _leaf(layer: Callable[..., Any], module: nn.Module, path: str, names: Mapping[str, str], alone: bool) -> Run:
+    frozen = {own: value.detach() for own, value in module.named_parameters() if own not in names}
+
     def call(values: Mapping[str, Tensor], inputs: tuple[Any, ...], run: Pass) -> Any:
         run.at = path
-        out = layer(module, {own: values[whole] for own, whole in names.items()}, *inputs, run)
+        given = {own: values[whole] for own, whole in names.items()}
+        for own, value in frozen.items():
+            like = next(iter(values.values()))
+            given[own] = value.to(like) if alone else value.to(like).expand(len(like), *value.shape)
+        out = layer(module, given, *inputs, run)
         if run.watch is not None:
             run.watch(path, module, lead(out) if alone else out)
         return out

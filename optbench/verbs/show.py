@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import MISSING, fields, is_dataclass
+from inspect import signature
 from typing import Any, get_args
 
 import torch
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from .. import registry
+from ..data import DATASETS
 from ..data.openml import must_be_downloaded
 from ..describe import describe
 from ..errors import UsageError, near
@@ -32,7 +35,7 @@ PLURALS = {"problems": "problem", "optimizers": "optimizer", "schedules": "sched
 
 def listing(kind: str) -> int:
     """Every entry of a kind with its family and summary."""
-    kinds = (*PLURALS, "instruments", "executors", "suites")
+    kinds = (*PLURALS, "data", "instruments", "executors", "suites")
     plural = kind if kind in kinds else f"{kind}s"
     if plural not in kinds:
         raise UsageError(f"there is nothing called {kind!r} to list{near(kind, kinds)} (there are {', '.join(kinds)})")
@@ -43,7 +46,7 @@ def listing(kind: str) -> int:
         for file in sorted((registry.conf() / "suite").glob("*.yaml")):
             table.add_row(file.stem, file.read_text().splitlines()[0].lstrip("# "))
     else:
-        others = {"executors": EXECUTORS, "instruments": INSTRUMENTS}
+        others = {"executors": EXECUTORS, "instruments": INSTRUMENTS, "data": DATASETS}
         entries = others[plural] if plural in others else registry.table(PLURALS[plural])
         families = plural in ("problems", "optimizers")
         if families:
@@ -52,7 +55,7 @@ def listing(kind: str) -> int:
         order = sorted(entries, key=lambda n: (getattr(entries[n], "family", ""), n)) if families else sorted(entries)
         for name in order:
             cls: Any = entries[name]
-            table.add_row(name, *([cls.family] if families else []), describe(cls)["summary"])
+            table.add_row(name, *([cls.family] if families else []), escape(describe(cls)["summary"]))
         if plural == "optimizers":
             for name, path in _wrapped().items():
                 package = path.partition(".")[0]
@@ -78,21 +81,28 @@ def show(name: str) -> int:
         out.print(f"\n{_indented(told['formula'])}")
     if told["text"]:
         out.print(f"\n{told['text']}")
-    if is_dataclass(cls) and not issubclass(cls, FromTorch):
+    if isinstance(cls, type) and is_dataclass(cls) and not issubclass(cls, FromTorch):
         out.print("\nSettings", style="bold")
         for f in fields(cls):
-            if f.init and f.name not in ("dtype", "device"):
+            if f.init and f.name not in ("dtype", "device", *getattr(cls, "unused", ())):
                 legal = f.metadata.get("range")
                 inside = f" in {legal}" if legal is not None else ""
                 meaning = told["args"].get(f.name, "")
                 default = f.default if f.default_factory is MISSING else f.default_factory()
                 out.print(f"  {f.name} = {_value(default)}{inside}" + (f"    {meaning}" if meaning else ""))
+    elif not isinstance(cls, type):
+        arguments = signature(cls).parameters.values()
+        if arguments:
+            out.print("\nArguments", style="bold")
+        for p in arguments:
+            meaning = told["args"].get(p.name, "")
+            out.print(f"  {p.name} = {_value(p.default)}" + (f"    {meaning}" if meaning else ""))
     elif issubclass(cls, torch.optim.Optimizer):
         out.print("\nSettings", style="bold")
         for key, value in torch_defaults(cls).items():
             meaning = told["args"].get(key, "")
             out.print(f"  {key} = {_value(value)}" + (f"    {meaning}" if meaning else ""))
-    if issubclass(cls, Problem):
+    if isinstance(cls, type) and issubclass(cls, Problem):
         _about_problem(out, cls)
     file = (registry.conf() / kind) / f"{name}.yaml"
     search = yaml.safe_load(file.read_text()).get("search") if file.is_file() else None
@@ -132,7 +142,7 @@ def _wrapped() -> dict[str, str]:
     return {name: yaml.safe_load(file.read_text())["class"] for name, file in files.items()}
 
 
-def _find(name: str) -> tuple[str, type]:
+def _find(name: str) -> tuple[str, Any]:
     if name in (wrapped := _wrapped()):
         return "optimizer", registry.load_object(wrapped[name])
     if registry.is_path(name):
@@ -144,9 +154,10 @@ def _find(name: str) -> tuple[str, type]:
     for kind in registry.KINDS:
         if name in registry.table(kind):
             return kind, registry.table(kind)[name]
-    if name in INSTRUMENTS:
-        return "instrument", INSTRUMENTS[name]
-    everything = [*(n for kind in registry.KINDS for n in registry.table(kind)), *wrapped, *INSTRUMENTS]
+    for kind, table in (("instrument", INSTRUMENTS), ("data set", DATASETS)):
+        if name in table:
+            return kind, table[name]
+    everything = [*(n for kind in registry.KINDS for n in registry.table(kind)), *wrapped, *INSTRUMENTS, *DATASETS]
     raise UsageError(
         f"nothing is called {name!r}{near(name, everything)} (`optbench list optimizers` and so on show all)"
     )

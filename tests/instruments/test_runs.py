@@ -156,7 +156,7 @@ def test_a_run_with_instruments_is_found_finished_and_is_another_than_one_withou
     [
         (["problem=rosenbrock", "instruments=[dead_units]"], "dead_units needs a problem that learns from data"),
         (["problem=rosenbrock", "instruments=[gradent_norm]"], "did you mean 'gradient_norm'"),
-        (["problem=mlp", "instruments=[saturation]"], "saturation needs tanh or sigmoid units"),
+        (["problem=mlp", "instruments=[saturation]"], "saturation needs layers torch.nn.Tanh or Sigmoid"),
         (["problem=mlp", "problem.normalisation=batch", "instruments=[gradient_noise]"], "gradient_noise needs"),
         (["problem=mlp", "problem.batch_size=1", "instruments=[gradient_noise]"], "at least two samples"),
         (["problem=deep_linear", "instruments=[dead_units]"], "dead_units needs a network with layers"),

@@ -1,12 +1,16 @@
 import math
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from optbench.problems.cnn import CNN
+from optbench.problems.coordinate_network import CoordinateNetwork
 from optbench.problems.mlp import MLP
 from optbench.problems.module import Module
+from optbench.problems.rnn import RNN
+from optbench.problems.vae import VAE
 from torch import nn
 
 from optbench.data import Dataset
@@ -217,6 +221,50 @@ def test_modules_of_ones_own_are_told_from_the_data_how_large_they_are():
     assert Module(network_class=f"{__name__}.Looped").network.looped == ["Looped"]
 
 
+class Empty(nn.Module):
+    def forward(self, x):
+        return x.flatten(1)[:, :10]
+
+
+class Failing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        raise KeyError("a")
+
+
+class Told(nn.Module):
+    def __init__(self, inputs):
+        super().__init__()
+        self.out = nn.Linear(inputs, 10)
+
+    def forward(self, x):
+        return {"logits": self.out(x.flatten(1))}
+
+
+class Peeking(nn.Module):
+    def __init__(self, inputs):
+        super().__init__()
+        self.norm, self.out = nn.BatchNorm1d(inputs), nn.Linear(inputs, 10)
+
+    def forward(self, x):
+        return self.out(self.norm(x.flatten(1)) - self.norm.running_mean)
+
+
+READY = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+
+def of(name):
+    return Module(network_class=f"{__name__}.{name}")
+
+
+def arrays():
+    return Dataset("arrays", 1, np.zeros((20, 3)), torch.zeros(20).long(), 2, False)
+
+
+def empty():
+    return Dataset("empty", 1, torch.zeros(0, 3, dtype=torch.float64), torch.zeros(0).long(), 2, False)
+
+
 def nothing():
     return Dataset("nothing", 1, torch.full((20, 3), torch.nan, dtype=torch.float64), torch.zeros(20).long(), 2, False)
 
@@ -245,10 +293,27 @@ def nothing():
         (lambda: MLP(data=f"{__name__}.nothing").splits, "nothing: input .* of sample 0 is nan"),
         (lambda: MLP(batch_size=1079).stream([0]), r"batch_size must lie in \[1, 1078\]"),
         (lambda: MLP(data="diabetes", label_noise=0.1).splits, "diabetes"),
+        (lambda: MLP(augment=3), r"augment maps names to strengths, as in problem.augment.flip=0.5"),
+        (lambda: RNN(normalisation="batch"), "RNN has no use for normalisation; leave it at none"),
+        (lambda: VAE(label_noise=0.1), "VAE has no use for label_noise; leave it at 0.0"),
+        (lambda: VAE(data="recall").splits, "VAE rebuilds numbers, and those of recall are tokens"),
+        (lambda: CoordinateNetwork(data="digits").network, "needs one row of numbers an input"),
+        (lambda: MLP(predictions=4).examine(), "predictions averages over dropout masks, and nothing is dropped"),
+        (lambda: MLP(moving_statistics=True).examine(), "moving_statistics needs batch normalisation"),
+        (lambda: MLP(normalisation="batch", batch_size=1).examine(), "batch normalisation needs two samples or more"),
+        (lambda: MLP(data="wine", augment={"flip": 0.5}).examine(), "flip need images"),
+        (lambda: VAE(predictions=3, hidden_dropout=0.1).examine(), "predictions is for networks that classify"),
+        (lambda: of("Empty").network, "has no parameters to learn"),
+        (lambda: of("Failing").network, "building the network failed: KeyError: 'a'"),
+        (lambda: of("Told").network, "this one gives dict"),
+        (lambda: of("Peeking").network, "running_mean is not kept.*moving_statistics"),
+        (lambda: of("READY"), "is a network already made; name its class"),
+        (lambda: MLP(data=f"{__name__}.arrays").splits, r"arrays: inputs must be a torch.Tensor, got ndarray"),
+        (lambda: MLP(data=f"{__name__}.empty").splits, "there are 0 samples and 2 classes"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(make, message):
-    with pytest.raises((ValueError, UsageError), match=message) as caught:
+    with pytest.raises((ValueError, TypeError, UsageError), match=message) as caught:
         make()
     assert "\n" not in str(caught.value)
 

@@ -1,4 +1,5 @@
 import math
+import random
 
 import pytest
 import torch
@@ -59,6 +60,28 @@ class Normed(nn.Module):
         return self.second(self.drop(torch.relu(self.norm(self.first(x)))))
 
 
+class Shared(nn.Module):
+    """One layer under two names, a weight of two layers, one that is frozen, and an input changed in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.first, self.second = nn.BatchNorm1d(6), nn.Linear(6, 6), nn.Linear(6, 6)
+        self.again, self.second.weight = self.norm, self.first.weight
+        self.frozen, self.third = nn.Linear(6, 6).requires_grad_(False), nn.Linear(6, 2)
+
+    def forward(self, x):
+        x -= 0.1
+        x = self.again(torch.tanh(self.second(torch.tanh(self.first(self.norm(x))))))
+        return self.third(torch.tanh(self.frozen(x)))
+
+
+def in_a_row():
+    first, second, frozen, act = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 6), nn.ReLU(inplace=True)
+    second.weight = first.weight
+    frozen.weight.requires_grad_(False)
+    return nn.Sequential(act, first, act, second, nn.Tanh(), first, act, frozen, nn.Linear(6, 2))
+
+
 def feed(width):
     return nn.Sequential(nn.Linear(width, 8), nn.GELU(), nn.Linear(8, width))
 
@@ -98,13 +121,19 @@ MODULES = {
     "pooled": (nn.Sequential(nn.Conv2d(2, 3, 1), nn.AdaptiveAvgPool2d(1), nn.Upsample(scale_factor=2)), (2, 4, 4)),
     "padded": (nn.Sequential(nn.Conv2d(2, 3, 3, padding="same", padding_mode="circular")), (2, 4, 4)),
     "bare layer": (nn.Linear(6, 3), (6,)),
+    "shared and frozen": (in_a_row(), (6,)),
+    "shared and frozen inside": (Shared(), (6,)),
 }
 every_module = pytest.mark.parametrize("name", MODULES)
 
 
 def loaded(module: nn.Module, row: torch.Tensor) -> nn.Module:
-    nn.utils.vector_to_parameters(row, module.parameters())
+    nn.utils.vector_to_parameters(row, learnt(module))
     return module
+
+
+def learnt(module: nn.Module) -> list[nn.Parameter]:
+    return [p for p in module.parameters() if p.requires_grad]
 
 
 @every_module
@@ -118,9 +147,9 @@ def test_outputs_and_gradients_equal_those_of_the_module_trial_by_trial(name, tr
     (grad,) = torch.autograd.grad((out**2).sum(), params)
     for k in range(trials):
         module = loaded(template, params[k].detach())
-        alone = module(x[k])
+        alone = module(x[k].clone())
         torch.testing.assert_close(out[k], alone, rtol=1e-11, atol=1e-12)
-        slopes = torch.autograd.grad((alone**2).sum(), list(module.parameters()), materialize_grads=True)
+        slopes = torch.autograd.grad((alone**2).sum(), learnt(module), materialize_grads=True)
         expected = torch.cat([slope.flatten() for slope in slopes])
         torch.testing.assert_close(grad[k], expected, rtol=1e-9, atol=1e-11)
 
@@ -129,9 +158,9 @@ def test_outputs_and_gradients_equal_those_of_the_module_trial_by_trial(name, tr
 def test_the_layout_follows_the_modules_own_parameters(name):
     template, _ = MODULES[name]
     layout = Network(template).layout
-    assert list(layout.names) == [n for n, _ in template.named_parameters()]
-    assert list(layout.shapes) == [tuple(p.shape) for p in template.parameters()]
-    assert layout.n == sum(p.numel() for p in template.parameters())
+    assert list(layout.names) == [n for n, p in template.named_parameters() if p.requires_grad]
+    assert list(layout.shapes) == [tuple(p.shape) for p in learnt(template)]
+    assert layout.n == sum(p.numel() for p in learnt(template))
 
 
 def test_roles_tell_weights_biases_and_normalisation_apart():
@@ -379,6 +408,15 @@ class Noisy(nn.Module):
         return self.inner(x)
 
 
+class NotTorchs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(6, 4)
+
+    def forward(self, x):
+        return self.linear(x * random.random())
+
+
 class Counting(nn.Module):
     def __init__(self):
         super().__init__()
@@ -394,6 +432,7 @@ class Counting(nn.Module):
 def test_hidden_randomness_and_changing_buffers_are_refused_by_name(trials):
     for module, message in (
         (Noisy(), r"'inner.1' \(AlphaDropout\) draws random numbers"),
+        (NotTorchs(), "NotTorchs gives other outputs for the same inputs"),
         (Counting(), "'seen' changes"),
     ):
         network = Network(module)

@@ -1,8 +1,8 @@
 """An elementwise rule as one compiled kernel, whatever numbers it works out from the step count and the rate.
 
 A rule computes with tensors and with plain numbers such as 1 − β₁ᵗ. The tensor operations are the same at every step and are
-compiled; the numbers are worked out anew each step, by the rule itself on a single column, and passed to the kernel. Left
-inside, a power of t would be computed for each parameter [4 times the time of Adam].
+compiled; the numbers, and tensors made of numbers, are worked out anew each step, by the rule itself on a single column, and
+passed to the kernel. Left inside, a power of t would be computed for each parameter [4 times the time of Adam].
 """
 
 from __future__ import annotations
@@ -46,51 +46,55 @@ class Compiled:
         self, rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper, after: Params
     ) -> Any:
         """Writes the new parameters to `after` and new state tensors over the old ones; gives the new state."""
-        made, numbers, operations = _on_one_column(rule, params, grad, state, lr)
-        key = (id(rule), operations, len(numbers), params.shape, params.dtype)
+        made, seen = _on_one_column(rule, params, grad, state, lr)
+        numbers = seen.numbers
+        key = (id(rule), tuple(seen.operations), len(numbers), params.shape, params.dtype)
         varying, baked, kernel = self._kernels.get(key, (set(), [], None))
         changed = {i for i, (old, new) in enumerate(zip(baked, numbers, strict=bool(baked))) if old != new}
         if kernel is None or not changed <= varying:
             later = 0.5 * lr if isinstance(lr, float) else lr
             column = _one_column(made, params.shape)
-            _, next_numbers, _ = _on_one_column(rule, params, grad, column, later)
-            if len(next_numbers) == len(numbers):
-                varying = varying | {i for i, (a, b) in enumerate(zip(numbers, next_numbers, strict=True)) if a != b}
+            following = _on_one_column(rule, params, grad, column, later)[1].numbers
+            if len(following) == len(numbers):
+                varying = varying | {i for i, (a, b) in enumerate(zip(numbers, following, strict=True)) if a != b}
             varying = varying | changed
-            kernel = _kernel(rule, params, grad, state, lr, sorted(varying), len(numbers))
+            kernel = _kernel(rule, params, grad, state, lr, sorted(varying), seen)
             self._kernels[key] = varying, numbers, kernel
-        kernel(params, grad, after, *_tensors((state, lr)), *[numbers[i] for i in sorted(varying)])
+        kernel(params, grad, after, *_tensors((state, lr)), *[numbers[i] for i in sorted(varying)], *seen.made)
         return _with_columns(made, state, params.shape)
 
 
 class _Numbers(TorchDispatchMode):
-    """Notes the operations that run and the plain numbers they are given."""
+    """Notes the operations that run, the plain numbers they are given, and the tensors made of plain numbers."""
 
     def __init__(self) -> None:
         super().__init__()
         self.numbers: list[float] = []
         self.operations: list[Any] = []
+        self.made: list[Tensor] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.operations.append(func)
+        if func is torch.ops.aten.lift_fresh.default:
+            self.made.append(args[0])
         self.numbers.extend(x for x in tree_flatten((args, kwargs))[0] if _is_number(x))
         return func(*args, **(kwargs or {}))
 
 
 def _on_one_column(
     rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper
-) -> tuple[Any, list[float], tuple[Any, ...]]:
-    """The new state of a single column, the numbers met on the way, and the operations."""
+) -> tuple[Any, _Numbers]:
+    """The new state of a single column, and what was met on the way."""
     given = params[:, :1], grad[:, :1], _one_column(state, params.shape), lr
     with _Numbers() as seen:
         _, made = rule.update(*given)
-    return made, seen.numbers, tuple(seen.operations)
+    return made, seen
 
 
 def _kernel(
-    rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper, varying: list[int], count: int
+    rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper, varying: list[int], seen: _Numbers
 ) -> Kernel:
-    """A function of (parameters, gradient, new parameters, tensors of state and rate, varying numbers)."""
+    """A function of (parameters, gradient, new parameters, tensors of state and rate, varying numbers, tensors made)."""
     leaves, spec = tree_flatten((state, lr))
 
     def write_over(params: Tensor, grad: Tensor, after: Tensor, *tensors: Tensor) -> None:
@@ -103,15 +107,19 @@ def _kernel(
 
     trace = make_fx(write_over, tracing_mode="fake", _allow_non_fake_inputs=True)
     graph = trace(params, grad, torch.empty_like(params), *_tensors((state, lr)))
-    if _lift(graph, varying) != count:
+    if _lift(graph, varying) != (len(seen.numbers), len(seen.made)):
         raise UsageError(f"{type(rule).__name__} works with other numbers for one parameter than for many; set compile=false")
     return torch.compile(graph, fullgraph=True)
 
 
-def _lift(graph: torch.fx.GraphModule, varying: list[int]) -> int:
-    """Make these of the plain numbers, counted in the order of the operations, inputs of the graph; how many there are."""
+def _lift(graph: torch.fx.GraphModule, varying: list[int]) -> tuple[int, int]:
+    """Make inputs of these plain numbers, counted in the order of the operations, and of tensors made of numbers.
+
+    Returns how many numbers and how many such tensors there are.
+    """
     *_, last = (node for node in graph.graph.nodes if node.op == "placeholder")
     count, after = 0, last
+    made = [node for node in graph.graph.nodes if node.target is torch.ops.aten.lift_fresh_copy.default]
     for node in graph.graph.nodes:
         if node.op != "call_function":
             continue
@@ -128,8 +136,14 @@ def _lift(graph: torch.fx.GraphModule, varying: list[int]) -> int:
             return after
 
         node.args, node.kwargs = tree_map(lifted, node.args), tree_map(lifted, node.kwargs)
+    for k, node in enumerate(made):
+        with graph.graph.inserting_after(after):
+            after = graph.graph.placeholder(f"made{k}")
+        node.replace_all_uses_with(after)
+        graph.graph.erase_node(node)
+    graph.graph.eliminate_dead_code()
     graph.recompile()
-    return count
+    return count, len(made)
 
 
 def _is_number(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -253,4 +254,4 @@ def assert_is_documented(kind: str, name: str, cls: type) -> None:
     assert "\nSource: " in doc
     described = doc.partition("\nArgs:")[2]
     for f in fields(cls):
-        assert f"{f.name}:" in described or f.name in described.split(":")[0], f"{f.name} is not described"
+        assert re.search(rf"(?m)^ *(\w+, )*{f.name}(, \w+)*:", described), f"{f.name} is not described"

@@ -1,12 +1,12 @@
-"""Any torch.optim.Optimizer, stepped one trial after the other."""
+"""Any torch.optim.Optimizer: an instance for each trial, or one for trials with the same settings."""
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -15,10 +15,15 @@ from torch import Tensor, nn
 from ..errors import UsageError, near
 from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params, Rows
 from ..registry import load_object
+from .sharing import narrowed, switch, takes_closure, treats_elements_apart
+
+_APART: dict[Any, bool] = {}
+"""Which classes, with which settings but the rate, treat elements apart."""
 
 
 class FromTorchState(NamedTuple):
-    """optimizers: one a trial; workspace: the tensors that they step on, refilled at every step and so no state."""
+    """optimizers: one a trial or for several; workspace: the tensors that they step on, refilled at every step and so no
+    state."""
 
     optimizers: list[torch.optim.Optimizer]
     workspace: Workspace
@@ -26,13 +31,17 @@ class FromTorchState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class FromTorch(Optimizer[FromTorchState]):
-    """A torch optimizer, with an instance of its own for every trial.
+    """A torch optimizer, with an instance of its own for every trial or for all with the same settings.
 
         x ← what the class does with its layer tensors, their gradients and, if it asks, a closure
 
     One batched call answers with all trials' gradients; then the instances step one after the other. Each sees the
     layer tensors of its trial in their own shapes. A schedule multiplies the rate that each parameter group began with.
     A class with `train()` and `eval()` is asked for gradients in its training form and judged in the other.
+
+    Trials with equal settings share one instance, which is faster and gives the same bits, if ten steps made both ways
+    show that the class treats elements apart; it then sees `[trials, *shape]`. Classes whose parameter groups a function
+    builds, and those that look at norms, matrices or the loss, never share.
 
     A closure's first call is answered from the batch if it asks at the point of the batch, and later ones one at a
     time; all are counted. A trial whose gradient is not finite ends alone if its step raises an error.
@@ -93,46 +102,84 @@ class FromTorch(Optimizer[FromTorchState]):
         return 1.0 if lr is None else lr if isinstance(lr, Tensor) else float(lr)
 
     def init(self, params: Params, layout: Layout) -> FromTorchState:
-        workspace = Workspace(params, layout)
         builder = self._builder()
-        optimizers = []
-        for trial, settings in enumerate(self._each(params.shape[0])):
-            tensors = workspace.parameters[trial]
-            chosen = (
-                list(tensors) if builder is None else builder(_module(dict(zip(layout.names, tensors, strict=True))))
-            )
-            optimizers.append(self._make(chosen, settings))
-        workspace.rates = [[group.get("lr") for group in optimizer.param_groups] for optimizer in optimizers]
-        return FromTorchState(optimizers, workspace)
+        equal: dict[str, list[int]] = {}
+        settings = list(self._each(params.shape[0]))
+        for trial, own in enumerate(settings):
+            equal.setdefault(repr(own) if builder is None else str(trial), []).append(trial)
+        workspace = Workspace(params, layout)
+        for alike in equal.values():
+            for trials in self._groups(alike, settings[alike[0]], params):
+                tensors = workspace.room(len(trials))
+                named = dict(zip(layout.names, tensors, strict=True))
+                chosen = tensors if builder is None else builder(_module(named))
+                optimizer = self._make(chosen, settings[trials[0]])
+                workspace.add(Shared(optimizer, trials, tensors, settings[trials[0]]))
+        return workspace.state()
+
+    def _groups(self, trials: list[int], settings: dict[str, Any], params: Params) -> list[list[int]]:
+        """Trials with the same settings: all in one group if the class treats elements apart, else each in one."""
+        if len(trials) == 1:
+            return [trials]
+        rated = {key: value for key, value in settings.items() if key != "lr"}  # the rate decides nothing
+        key = (self.wrapped, repr(rated), params.dtype, params.device)
+        if key not in _APART:
+            kind = {"dtype": params.dtype, "device": params.device}
+            _APART[key] = treats_elements_apart(lambda tensors: self._make(tensors, settings), kind)
+        return [trials] if _APART[key] else [[trial] for trial in trials]
 
     def step(
         self, params: Params, state: FromTorchState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, FromTorchState]:
-        optimizers, work = state
-        work.points.copy_(params)
-        _switch(optimizers, "train")
-        asked = work.points.clone()
+        work = state.workspace
+        if isinstance(factor, Tensor) and any(len(shared.trials) > 1 for shared in work.shares):
+            return self.step(params, self._cut(work, lambda trials: [[trial] for trial in trials]), oracle, factor)
+        work.fill(params)
+        switch(state.optimizers, "train")
+        asked = work.points()
         loss, grad = oracle(asked)
-        work.grads.copy_(grad)
-        with_closure = _takes_closure(type(optimizers[0]))
+        work.give(grad)
+        with_closure = takes_closure(self.wrapped)
         finite: list[bool] | None = None
-        for trial, optimizer in enumerate(optimizers):
-            self._set_rate(optimizer, work.rates[trial], _of_trial(factor, trial))
-            closure: tuple[Any, ...] = (work.closure(trial, asked, loss, oracle),) if with_closure else ()
+        for shared in work.shares:
+            self._set_rate(shared, _of_trial(factor, shared.trials[0]))
+            closure: tuple[Any, ...] = (work.closure(shared, asked, loss, oracle),) if with_closure else ()
             try:
-                optimizer.step(*closure)
+                shared.optimizer.step(*closure)
             except Exception as error:
                 finite = finite or grad.isfinite().all(dim=1).tolist()
-                if finite[trial]:
-                    raise RuntimeError(f"{self.wrapped.__name__}.step failed in trial {trial}: {error}") from error
-                work.points[trial] = float("nan")
-        _switch(optimizers, "eval")
-        return work.points.clone(), state
+                if finite[shared.trials[0]]:
+                    failed = f"{self.wrapped.__name__}.step failed in trial {shared.trials[0]}"
+                    raise RuntimeError(f"{failed}: {error}") from error
+                for parameter in shared.parameters:
+                    parameter.data.fill_(float("nan"))
+        switch(state.optimizers, "eval")
+        return work.points(), state
 
     def select(self, state: FromTorchState, rows: Rows) -> FromTorchState:
         """The instances of these trials, moved to a smaller workspace; the state given is of no use afterwards."""
         kept = rows.tolist()
-        return FromTorchState([state.optimizers[k] for k in kept], state.workspace.select(kept))
+        return self._cut(
+            state.workspace, lambda trials: [found] if (found := [t for t in kept if t in trials]) else [], kept
+        )
+
+    def _cut(
+        self, work: Workspace, parts: Callable[[list[int]], list[list[int]]], kept: Sequence[int] | None = None
+    ) -> FromTorchState:
+        """Each instance cut into parts of its trials, in a workspace for the kept ones (not given: for all)."""
+        points = work.points()
+        place = {trial: k for k, trial in enumerate(range(len(points)) if kept is None else kept)}
+        new = Workspace(points[list(place)], work.layout)
+        for shared in work.shares:
+            for trials in parts(shared.trials):
+                optimizer, tensors = shared.optimizer, shared.parameters
+                if trials != shared.trials:
+                    tensors = new.room(len(trials))
+                    chosen = [shared.trials.index(trial) for trial in trials]
+                    make = partial(self._make, settings=shared.settings)
+                    optimizer = narrowed(optimizer, shared.parameters, chosen, tensors, make)
+                new.add(Shared(optimizer, [place[t] for t in trials], tensors, shared.settings, shared.rates))
+        return new.state()
 
     def _builder(self) -> Callable[[nn.Module], Any] | None:
         if self.params is not None:
@@ -150,8 +197,8 @@ class FromTorch(Optimizer[FromTorchState]):
             reason = " ".join(str(error).split()) or type(error).__name__
             raise UsageError(f"{self.wrapped.__name__} refuses its settings: {reason}") from error
 
-    def _set_rate(self, optimizer: torch.optim.Optimizer, rates: list[Any], factor: Any) -> None:
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+    def _set_rate(self, shared: Shared, factor: Any) -> None:
+        for group, rate in zip(shared.optimizer.param_groups, shared.rates, strict=True):
             if rate is not None:
                 group["lr"] = rate * factor
             elif factor != 1:
@@ -168,8 +215,31 @@ class FromTorch(Optimizer[FromTorchState]):
             yield {key: _natural(_of_trial(value, trial), kinds.get(key)) for key, value in lists.items()}
 
 
+class Shared:
+    """An instance, the trials it serves and the parameters it steps on: `[*shape]` of one trial, `[trials, *shape]` of more.
+
+    Args:
+        optimizer: the instance.
+        trials: the rows it serves.
+        parameters: one a layer.
+        settings: what it was built with.
+        rates: of each parameter group, before any schedule; not given: those it has now.
+    """
+
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        trials: Sequence[int],
+        parameters: list[nn.Parameter],
+        settings: dict[str, Any],
+        rates: list[Any] | None = None,
+    ):
+        self.optimizer, self.trials, self.parameters, self.settings = optimizer, list(trials), parameters, settings
+        self.rates = [group.get("lr") for group in optimizer.param_groups] if rates is None else rates
+
+
 class Workspace:
-    """Points and gradients of all trials, and per trial the parameters that are views of its row.
+    """Points and gradients of all trials. The parameters of a trial alone are views of its row, those of several copies.
 
     Args:
         params: where the trials stand, copied.
@@ -177,28 +247,62 @@ class Workspace:
     """
 
     def __init__(self, params: Params, layout: Layout):
-        self.layout, self.rates = layout, list[list[Any]]()
-        self.parameters = [[nn.Parameter(params.new_empty(shape)) for shape in layout.shapes] for _ in params]
-        self._bind(params.clone())
+        self.layout, self.shares = layout, list[Shared]()
+        self._points, self._grads = params.clone(), torch.zeros_like(params)
+        self._x, self._g = ([*layout.split(rows).values()] for rows in (self._points, self._grads))
 
-    def _bind(self, points: Params) -> None:
-        self.points, self.grads = points, torch.zeros_like(points)
-        x, g = self.layout.split(self.points).values(), self.layout.split(self.grads).values()
-        for trial, tensors in enumerate(self.parameters):
-            for parameter, value, grad in zip(tensors, x, g, strict=True):
-                parameter.data, parameter.grad = value[trial], grad[trial]
+    def room(self, trials: int) -> list[nn.Parameter]:
+        """Parameters for so many trials."""
+        return [
+            nn.Parameter(self._points.new_empty(shape if trials == 1 else (trials, *shape)))
+            for shape in self.layout.shapes
+        ]
 
-    def select(self, kept: Sequence[int]) -> Workspace:
-        """The same parameters of these trials, now views of new, smaller tensors."""
-        new = object.__new__(Workspace)
-        new.layout, new.rates = self.layout, [self.rates[k] for k in kept]
-        new.parameters = [self.parameters[k] for k in kept]
-        new._bind(self.points[list(kept)])
-        return new
+    def add(self, shared: Shared) -> None:
+        """Let this instance step on its trials' rows."""
+        self.shares.append(shared)
+        for parameter, x, g in zip(shared.parameters, self._x, self._g, strict=True):
+            if len(shared.trials) == 1:
+                parameter.data, parameter.grad = x[shared.trials[0]], g[shared.trials[0]]
+            else:
+                parameter.data.copy_(x[shared.trials])
+                parameter.grad = torch.zeros_like(parameter)
 
-    def closure(self, trial: int, asked: Params, loss: Tensor, oracle: Oracle) -> Callable[[], Tensor]:
+    def state(self) -> FromTorchState:
+        """The state with these instances."""
+        return FromTorchState([shared.optimizer for shared in self.shares], self)
+
+    def fill(self, params: Params) -> None:
+        """Put the trials there."""
+        self._points.copy_(params)
+        for parameter, x, _, trials in self._copies():
+            parameter.data.copy_(x[trials])
+
+    def give(self, grad: Params) -> None:
+        """Let these be the gradients."""
+        self._grads.copy_(grad)
+        for parameter, _, g, trials in self._copies():
+            assert parameter.grad is not None
+            parameter.grad.copy_(g[trials])
+
+    def points(self) -> Params:
+        """Where the trials are now."""
+        for parameter, x, _, trials in self._copies():
+            x[trials] = parameter.data
+        return self._points.clone()
+
+    def _copies(self) -> Iterator[tuple[nn.Parameter, Tensor, Tensor, list[int]]]:
+        for shared in self.shares:
+            if len(shared.trials) > 1:
+                for parameter, x, g in zip(shared.parameters, self._x, self._g, strict=True):
+                    yield parameter, x, g, shared.trials
+
+    def closure(self, shared: Shared, asked: Params, loss: Tensor, oracle: Oracle) -> Callable[[], Tensor]:
         """What a torch optimizer may call for the loss and fresh gradients at the present point of its parameters."""
-        point, grad = self.points[trial], self.grads[trial]
+        if len(shared.trials) > 1:
+            return lambda: loss[shared.trials].sum()  # asked once, and of no use to a class that treats elements apart
+        (trial,) = shared.trials
+        point, grad = self._points[trial], self._grads[trial]
         rows = torch.tensor([trial], device=asked.device)
         fresh = True
 
@@ -213,11 +317,6 @@ class Workspace:
             return new_loss[0]
 
         return evaluate
-
-
-@lru_cache
-def _takes_closure(cls: type[torch.optim.Optimizer]) -> bool:
-    return "closure" in inspect.signature(cls.step).parameters
 
 
 def defaults(cls: type[torch.optim.Optimizer]) -> dict[str, Any]:
@@ -269,14 +368,6 @@ def _natural(value: Any, default: Any) -> Any:
             return value
     whole = isinstance(default, int) and not isinstance(default, bool)
     return int(value) if whole and isinstance(value, float) and value.is_integer() else value
-
-
-def _switch(optimizers: list[torch.optim.Optimizer], mode: str) -> None:
-    """Call train() or eval() where the class has it: methods that average judge at another point than they train at."""
-    for optimizer in optimizers:
-        method = getattr(optimizer, mode, None)
-        if method is not None:
-            method()
 
 
 def _module(named: dict[str, nn.Parameter]) -> nn.Module:

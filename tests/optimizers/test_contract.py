@@ -152,7 +152,8 @@ def test_a_factor_multiplies_the_rate_of_each_trial(name: str) -> None:
     run = loop(name, Rosenbrock(), list(range(TRIALS)))
     by_factor, _ = run.optimizer.step(run.params, run.state, run.oracle, factor)
     own = settings["settings"] if name == "from_torch" else settings
-    scaled = {**own, "lr": own["lr"] * factor}
+    rates = own.keys() & {"lr", "final_lr"}
+    scaled = {**own, **{key: own[key] * factor for key in rates}}
     other = loop(
         name, Rosenbrock(), list(range(TRIALS)), settings | ({"settings": scaled} if own is not settings else scaled)
     )

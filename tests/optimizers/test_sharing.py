@@ -1,0 +1,130 @@
+"""Several trials in one torch optimizer: which classes may, and that nothing changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from contracts import Loop, TinyNet, column, torch_path
+from optbench.problems.rosenbrock import Rosenbrock
+
+from optbench.optimizers.from_torch import FromTorch
+from optbench.optimizers.sharing import treats_elements_apart
+
+NETWORK = TinyNet()
+KIND = {"dtype": torch.float32, "device": torch.device("cpu")}
+APART = {
+    "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+    "Adam": {"amsgrad": True},
+    "AdamW": {},
+    "Adagrad": {},
+    "Adadelta": {},
+    "Adamax": {},
+    "ASGD": {},
+    "NAdam": {},
+    "RAdam": {},
+    "RMSprop": {"centered": True, "momentum": 0.5},
+    "Rprop": {},
+}
+
+
+class Drawing(torch.optim.SGD):
+    """Adds noise of its own."""
+
+    def step(self, closure: Any = None) -> None:
+        for p in self.param_groups[0]["params"]:
+            p.grad.add_(torch.randn_like(p))
+        super().step()
+
+
+class Clipping(torch.optim.SGD):
+    """Looks at the norm of all."""
+
+    def step(self, closure: Any = None) -> None:
+        torch.nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 1.0)
+        super().step()
+
+
+class Lossy(torch.optim.SGD):
+    """Its rate is the loss."""
+
+    def step(self, closure: Any = None) -> None:
+        self.param_groups[0]["lr"] = 1e-3 * float(closure())
+        super().step()
+
+
+class Counting(torch.optim.SGD):
+    """Does something else with matrices than with vectors."""
+
+    def step(self, closure: Any = None) -> None:
+        for p in self.param_groups[0]["params"]:
+            p.grad.mul_(0.5 if p.ndim == 2 else 1.0)
+        super().step()
+
+
+@pytest.mark.parametrize("name", APART)
+def test_elementwise_classes_of_torch_share(name: str) -> None:
+    cls = getattr(torch.optim, name)
+    assert treats_elements_apart(lambda tensors: cls(tensors, **APART[name]), KIND)
+
+
+@pytest.mark.parametrize("cls", [torch.optim.Adafactor, torch.optim.LBFGS, Drawing, Clipping, Lossy, Counting])
+def test_what_looks_at_more_than_an_element_does_not(cls: Any) -> None:
+    assert not treats_elements_apart(cls, KIND)
+
+
+@pytest.mark.parametrize(("package", "cls", "apart"), [
+    ("lion_pytorch", "Lion", True),
+    ("schedulefree", "AdamWScheduleFree", True),
+    ("prodigyopt", "Prodigy", False),
+])  # fmt: skip
+def test_packages_share_where_they_may(package: str, cls: str, apart: bool) -> None:
+    found = getattr(pytest.importorskip(package), cls)
+    assert treats_elements_apart(found, KIND) is apart
+
+
+def test_looking_whether_they_may_draws_from_no_global_generator() -> None:
+    before = torch.random.get_rng_state()
+    treats_elements_apart(Drawing, KIND)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("problem", [Rosenbrock(n=3), NETWORK], ids=["rosenbrock", "network"])
+@pytest.mark.parametrize("name", APART)
+def test_trials_that_share_go_where_bare_loops_go(name: str, problem: Any) -> None:
+    cls, settings = getattr(torch.optim, name), {**APART[name], "lr": column(1e-4, 2e-4, 1e-4, 1e-4)}
+    run = Loop(problem, FromTorch(cls=cls, settings=settings), [5, 0, 7, 3])
+    assert [shared.trials for shared in run.state.workspace.shares] == [[0, 2, 3], [1]]
+    path = run.run(30)
+    for trial, (seed, lr) in enumerate([(5, 1e-4), (0, 2e-4), (7, 1e-4), (3, 1e-4)]):
+        bare = torch_path(problem, cls, seed, 30, **{**APART[name], "lr": lr})
+        torch.testing.assert_close(path[:, trial], bare, rtol=1e-12, atol=1e-12)
+
+
+def test_trials_leave_a_shared_instance_and_the_others_go_on() -> None:
+    whole = Loop(NETWORK, FromTorch(cls=torch.optim.Adam), [5, 0, 7, 3])
+    path = whole.run(20)
+    run = Loop(NETWORK, FromTorch(cls=torch.optim.Adam), [5, 0, 7, 3])
+    run.run(8)
+    for kept, trials in (([1, 2, 3], [0, 7, 3]), ([2], [3])):
+        rows = torch.tensor(kept)
+        run.params, run.state = run.params[rows], run.optimizer.select(run.state, rows)
+        run.oracle.keep(rows)
+        assert len(run.state.optimizers) == 1
+        assert len(run.params) == len(trials)
+        run.run(6)
+    torch.testing.assert_close(run.params[0], path[-1, 3], rtol=1e-12, atol=1e-12)
+
+
+def test_a_factor_of_its_own_for_each_trial_ends_the_sharing() -> None:
+    def stepped(seeds: list[int], factor: Any) -> tuple[torch.Tensor, Any]:
+        loop = Loop(NETWORK, FromTorch(cls=torch.optim.Adam), seeds)
+        loop.run(5)
+        loop.oracle.move(5)
+        return loop.optimizer.step(loop.params, loop.state, loop.oracle, factor)
+
+    after, state = stepped([5, 0, 7], column(1.0, 0.5, 0.25))
+    assert len(state.optimizers) == 3
+    for trial, (seed, factor) in enumerate([(5, 1.0), (0, 0.5), (7, 0.25)]):
+        torch.testing.assert_close(after[trial], stepped([seed], factor)[0][0], rtol=1e-12, atol=1e-12)

@@ -1,4 +1,4 @@
-"""How fast optbench is beside bare loops: `python -m benchmarks.speed [--json] [--suites]`.
+"""How fast optbench is beside bare loops: `python -m benchmarks.speed [--only PART] [--json] [--suites]`.
 
 Both sides of a row run in turn, in this process, on one thread; the table has the median of each side. What a bare loop
 does not do, evaluating on the whole data set, is not counted; recording is.
@@ -10,12 +10,10 @@ import argparse
 import itertools
 import json
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +32,8 @@ from optbench.runner import run_trials
 from optbench.schedules.constant import Constant
 
 from . import bare
+from .steps import steps
+from .timing import Row, compared, in_turn, seconds
 
 OPTBENCH = [sys.executable, "-m", "optbench.cli"]
 THOUSAND = [
@@ -44,25 +44,6 @@ THOUSAND = [
     "steps=100,200,300,400,500",
 ]
 """1,000 runs, as typed after `optbench run`."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison. ours, bare and goal are in `unit`; ratio is ours over bare where there is a bare side."""
-
-    name: str
-    unit: str
-    ours: float
-    bare: float | None
-    ratio: float | None
-    goal: str
-    met: bool
-
-
-def seconds(do: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    do()
-    return time.perf_counter() - begin
 
 
 def per_trial_step(problem: Problem, trials: int, steps: int, least_lr: float, most_lr: float) -> float:
@@ -77,21 +58,6 @@ def per_trial_step(problem: Problem, trials: int, steps: int, least_lr: float, m
     if (outcome.recording.died >= 0).any():
         raise RuntimeError("a trial diverged in a speed comparison; choose smaller rates")
     return (outcome.seconds["train"] + outcome.seconds["record"]) / (trials * steps)
-
-
-def in_turn(repeats: int, *sides: Callable[[], float]) -> list[float]:
-    """The median of each side over repetitions in which the sides take turns, after one that warms up."""
-    measured = [[side() for side in sides] for _ in range(repeats + 1)][1:]
-    return [statistics.median(column) for column in zip(*measured, strict=True)]
-
-
-def compared(name: str, ours: float, bare_loop: float, *, least: float = 0.0, most: float = 0.0) -> Row:
-    """From seconds per trial-step: with `least`, steps a second and their ratio; with `most`, times and theirs."""
-    if least:
-        ratio = bare_loop / ours
-        return Row(name, "trial-steps/s", 1 / ours, 1 / bare_loop, ratio, f"≥ {least:g} ×", ratio >= least)
-    ratio = ours / bare_loop
-    return Row(name, "µs a step", 1e6 * ours, 1e6 * bare_loop, ratio, f"≤ {most:g} ×", ratio <= most)
 
 
 def landscapes(repeats: int) -> Iterator[Row]:
@@ -213,15 +179,19 @@ def machine() -> str:
     )
 
 
+PARTS = {"landscapes": landscapes, "steps": steps, "networks": trainings, "commands": command_line}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="rows as JSON instead of a table")
     parser.add_argument("--suites", action="store_true", help="the quick suite and its report too (minutes)")
+    parser.add_argument("--only", choices=[*PARTS], help="one part of the rows")
     parser.add_argument("--repeats", type=int, default=9, help="repetitions of each side (default: 9)")
     args = parser.parse_args()
     rows, progress = list[Row](), Console(stderr=True)
-    parts = [landscapes(args.repeats), trainings(args.repeats), command_line(args.repeats)]
-    for row in itertools.chain(*parts, suites() if args.suites else ()):
+    chosen = [PARTS[args.only]] if args.only else PARTS.values()
+    for row in itertools.chain(*(part(args.repeats) for part in chosen), suites() if args.suites else ()):
         rows.append(row)
         progress.print(f"{row.name}: {_shown(row.ours)} {row.unit}")
     if args.json:

@@ -17,7 +17,7 @@ EPILOG = """examples:
   optbench run problem=rosenbrock,beale optimizer=adam,./mine.py:Mine tuning.method=grid
   optbench report results/quick                         its comparison report
   optbench compare results/base results/new             what got better or worse; exit 1 on a regression
-  optbench show adam                                    formula, settings, search space, source
+  optbench show adam                                    formula, settings, search space, state, source
 """
 
 
@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         help="problems, optimizers, schedules, modifiers, data, instruments, executors or suites",
     )
 
-    show = verbs.add_parser("show", help="one thing: formula, defaults, search space, source")
+    show = verbs.add_parser("show", help="one thing: formula, settings, search space, state, source")
     show.add_argument("name", metavar="NAME", help="a name of `optbench list`, a dotted path or PATH.py:NAME")
 
     check = verbs.add_parser("check", help="contract tests for a problem or optimizer of your own")
@@ -140,7 +140,7 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from .verbs.show import listing
+    from .verbs.listing import listing
 
     return listing(args.kind)
 

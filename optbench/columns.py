@@ -10,13 +10,23 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from .interfaces import FirstOrder, Hyper, Optimizer, Oracle, Params
+from .traced import Traced, check_compiler
 
-LARGE = 2**18
+LARGE = 2**22
 """Numbers in the parameters of all trials from which blocks are faster."""
-BLOCK = 2**16
-"""Numbers of a block: 256 KiB in float32."""
+BLOCK = 2**18
+"""Numbers of a block: 1 MiB in float32."""
+
+
+def _users(tensor: Tensor) -> int:
+    """Tensors that lie in the same memory, views among them, and a constant."""
+    return torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+ALONE = _users(torch.empty(1))
 
 
 class Stepper:
@@ -34,12 +44,11 @@ class Stepper:
 
     def __init__(self, compiled: bool = False):
         if compiled:
-            from .compiled import Compiled, check_compiler  # takes seconds to import, and only those who compile need it
-
             check_compiler()
-        self._run = Compiled() if compiled else _write_over
+        self._traced = Traced(compiled)
         self.compiled = compiled
         self._written: Any = None
+        self._rooms: list[Tensor] = []
 
     def __call__(
         self, optimizer: Optimizer[Any], params: Params, state: Any, oracle: Oracle, factor: Hyper
@@ -50,57 +59,26 @@ class Stepper:
         assert isinstance(optimizer, FirstOrder)
         _, grad = oracle(optimizer.asks_at(params, state))
         if state is not self._written:
-            state = _each(state, lambda tensor: tensor.clone())
-        lr, after = optimizer.lr * factor, torch.empty_like(params)
-        trials, n = params.shape
-        blocks = 1 if self.compiled else -(-n // max(BLOCK // trials, 256))
-        last = state
-        for k in range(blocks):
-            columns = slice(n * k // blocks, n * (k + 1) // blocks)
-            part = _each(state, lambda tensor, columns=columns: tensor[:, columns] if tensor.shape[1:] == (n,) else tensor)
-            last = self._run(optimizer, params[:, columns], grad[:, columns], part, lr, after[:, columns])
-        self._written = _joined(state, last, n)
+            state = tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, state)
+        lr, after = optimizer.lr * factor, self._room(params)
+        whole = self.compiled or params.is_cuda  # a card wants large pieces
+        block = params.shape[1] if whole else max(BLOCK // params.shape[0], 256)
+        self._written = self._traced(optimizer, params, grad, state, lr, after, block)
         return after, self._written
+
+    def _room(self, params: Params) -> Params:
+        """A tensor like the parameters: one that this stepper gave earlier, once nobody has it any more, else a new one.
+
+        Memory fresh from the system must be mapped page by page at first touch, which takes longer than a step of SGD.
+        """
+        alike = [r for r in self._rooms if (r.shape, r.dtype, r.device) == (params.shape, params.dtype, params.device)]
+        room = next((r for r in alike if _users(r) == ALONE), None)
+        if room is None:
+            room = torch.empty_like(params, memory_format=torch.contiguous_format)
+            self._rooms = [*alike[-1:], room]  # two in all: where the trials are, and where they go
+        return room.detach()  # with a count of its own
 
 
 def elementwise(optimizer: Optimizer[Any]) -> bool:
     """Does it move each parameter by its own gradient alone, one gradient a step?"""
     return isinstance(optimizer, FirstOrder) and optimizer.elementwise and type(optimizer).step is FirstOrder.step
-
-
-def _write_over(
-    rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper, after: Params
-) -> Any:
-    """One step; the new parameters go to `after`, state tensors over the old ones. Returns the new state."""
-    new, made = rule.update(params, grad, state, lr)
-    after.copy_(new)
-    return _kept(state, made, params.shape)
-
-
-def _kept(old: Any, new: Any, shape: torch.Size) -> Any:
-    """The new state, its columns written over the old ones."""
-    if isinstance(new, Tensor) and isinstance(old, Tensor) and old.shape == new.shape == shape:
-        return old.copy_(new)
-    if isinstance(new, tuple) and isinstance(old, tuple):
-        return _like(new, [_kept(o, n, shape) for o, n in zip(old, new, strict=True)])
-    return new
-
-
-def _joined(whole: Any, last: Any, n: int) -> Any:
-    """The state with its whole tensors, which were written over, and from the last block what has no columns."""
-    if isinstance(whole, Tensor) and whole.shape[1:] == (n,):
-        return whole
-    if isinstance(last, tuple) and isinstance(whole, tuple):
-        return _like(last, [_joined(w, b, n) for w, b in zip(whole, last, strict=True)])
-    return last
-
-
-def _each(state: Any, do: Any) -> Any:
-    if isinstance(state, Tensor):
-        return do(state)
-    return _like(state, [_each(item, do) for item in state]) if isinstance(state, tuple) else state
-
-
-def _like(example: tuple[Any, ...], items: list[Any]) -> Any:
-    """A tuple, or the named tuple that the example is, of these items."""
-    return type(example)._make(items) if hasattr(example, "_make") else tuple(items)

@@ -1,4 +1,4 @@
-"""What a docstring says, in parts: summary, formula, settings, source."""
+"""What a docstring says, in parts: summary, formula, settings, source, and what has the same result."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ DIRECTIVE = re.compile(r"^[ \t]*\.\. [^\n]*(?:\n[ \t]*(?=\n)|\n[ \t]+\S[^\n]*)*"
 """A block of reStructuredText, such as `.. math::` with the indented lines under it."""
 ROLE = re.compile(r":[\w:]+:`~?([^`]*)`")
 FIELD = re.compile(r"^:(?:param|type|returns?|rtype|raises)\b", re.MULTILINE)
+SENTENCE = re.compile(r"(?<=[.)])\s+(?=[A-Z])")
+EQUAL = re.compile(r"\bsame (?:result|values)\b", re.IGNORECASE)
 
 
 def describe(cls: Any) -> dict[str, Any]:
-    """Parts of a docstring: `summary` (first sentence), `formula` (its indented block), `text`, `args`, `source`.
+    """Parts of a docstring: `summary` (first paragraph), `formula` (its indented blocks), `text`, `args`, `source`, `equals`.
 
-    Parts that the docstring lacks are empty; arguments of the classes it is derived from are told too. Of foreign
+    `equals` are the sentences of the source that say what has the same result, or the same values. Parts that the docstring
+    lacks are empty; arguments of the classes it is derived from are told too. Of foreign
     docstrings, written in reStructuredText, only summary and arguments are taken: their mathematics is LaTeX, which
     nobody reads on a terminal.
     """
-    doc = inspect.cleandoc(cls.__doc__ or "")
+    doc = inspect.cleandoc(cls.__doc__ or "").replace("\nArguments:", "\nArgs:")
     foreign = any(mark.search(doc) for mark in (DIRECTIVE, ROLE, FIELD))
     body, _, source = _plain(doc, foreign).partition("\nSource:")
     body, _, _ = body.partition("\nRaises:")
@@ -33,13 +36,21 @@ def describe(cls: Any) -> dict[str, Any]:
         above = inspect.cleandoc(base.__doc__ or "").partition("\nSource:")[0].partition("\nRaises:")[0]
         inherited |= _args(above.partition("\nArgs:")[2])
     text = [" ".join(b.split()) for b in blocks if b.strip() and not b.startswith("    ")]
+    told = [] if foreign else SENTENCE.split(" ".join(source.split()))
     return {
         "summary": " ".join(summary.split()),
         "formula": "\n".join(formulas).strip("\n"),
         "text": "\n".join(text),
         "args": inherited | _args(args.split("\n\n")[0] if foreign else args),
-        "source": "" if foreign else " ".join(source.split()),
+        "source": " ".join(sentence for sentence in told if not EQUAL.search(sentence)),
+        "equals": " ".join(sentence for sentence in told if EQUAL.search(sentence)),
     }
+
+
+def headline(cls: Any) -> str:
+    """The first sentence of a docstring, for lists; what leads to a formula ends with a full stop all the same."""
+    first = SENTENCE.split(describe(cls)["summary"])[0]
+    return first.removesuffix(":") + "." if first.endswith(":") else first
 
 
 def _plain(doc: str, foreign: bool) -> str:

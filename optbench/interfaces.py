@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -27,6 +27,8 @@ Loss = Float[Tensor, "trials"]
 Hyper = float | Float[Tensor, "trials 1"]
 Rows = Int64[Tensor, "rows"]
 Batch = Any  # whatever the problem's stream yields: None, a tensor or a tuple of tensors, each with trials first
+Outputs = tuple[Tensor, ...]
+Matrix = Literal["hessian", "gauss_newton"]
 State = TypeVar("State")
 T = TypeVar("T")
 
@@ -102,6 +104,11 @@ class Stream(abc.ABC):
         """The batch of this step for all trials, or for these rows of them."""
 
 
+def sum_of_squares(outputs: Outputs) -> Loss:
+    """Σ z² of each trial, over outputs `[trials, k]`: the convex function of residuals."""
+    return torch.cat(outputs, dim=1).square().sum(dim=1)
+
+
 class FixedStream(Stream):
     """No randomness at all: every batch is None."""
 
@@ -169,6 +176,17 @@ class Problem(abc.ABC):
         assert at.grad is not None, f"{type(self).__name__}.loss does not depend on its parameters"
         return loss.detach(), at.grad
 
+    def decomposed(self, params: Params, batch: Batch) -> tuple[Outputs, Callable[[Outputs], Loss]]:
+        """The loss as a convex function of outputs, on which Gauss–Newton methods rest: the outputs, and that function.
+
+        Residuals and their squares, or a network's outputs and the loss of them; each output has trials first, and both parts
+        are differentiable. Terms of the loss beside these, such as a penalty, take the parameters as one more output.
+
+        Raises:
+            ValueError: the loss has no such form.
+        """
+        raise ValueError(f"{type(self).__name__} has no Gauss-Newton matrix: its loss is no convex function of outputs")
+
     @property
     def loss_chunk(self) -> int | None:
         """Trials for which loss and gradient are computed together; None: all. A matter of cache size, never of results."""
@@ -216,8 +234,17 @@ class Problem(abc.ABC):
         return None
 
 
+@runtime_checkable
+class Product(Protocol):
+    """A symmetric matrix of each trial, by what it makes of vectors."""
+
+    def __call__(self, v: Params, rows: Rows | None = None) -> Params:
+        """A v of each trial; with rows: of these of the trials that the question was about, v has one row each."""
+        ...
+
+
 class Oracle(abc.ABC):
-    """What an optimizer may ask in one step: loss and gradient of the trials at points of its choosing.
+    """What an optimizer may ask in one step: loss and gradient of the trials at points of its choosing, and curvature.
 
     Every call is counted for each trial it serves.
     """
@@ -229,6 +256,28 @@ class Oracle(abc.ABC):
     @abc.abstractmethod
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:
         """Loss `[trials]` and gradient `[trials, n]` at params; with rows: of these trials only, params has one row each."""
+
+    def curved(self, matrix: Matrix, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
+        """Loss, gradient and products with a matrix of second derivatives, on the step's batch.
+
+            hessian         ∇²f
+            gauss_newton    Jᵀ ∇²L J,   where f = L(z) is a convex function L of outputs z, and J = ∂z/∂x
+
+        Loss and gradient count as one evaluation, each product as two more for each trial that it is made for: it costs
+        about as much (Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994), 147–160).
+
+        Raises:
+            ValueError: this matrix cannot be told here; one line that names what is in the way.
+        """
+        raise ValueError(f"{type(self).__name__} tells loss and gradient alone, not their curvature")
+
+    def hessian(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
+        """`curved` with the Hessian."""
+        return self.curved("hessian", params, rows)
+
+    def gauss_newton(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
+        """`curved` with the generalised Gauss–Newton matrix."""
+        return self.curved("gauss_newton", params, rows)
 
 
 class Optimizer(abc.ABC, Generic[State]):
@@ -249,6 +298,17 @@ class Optimizer(abc.ABC, Generic[State]):
     @abc.abstractmethod
     def step(self, params: Params, state: State, oracle: Oracle, factor: Hyper) -> tuple[Params, State]:
         """New parameters and state; never changes its arguments. factor: the schedule's multiple of the learning rate."""
+
+    def check(self, params: Params, oracle: Oracle) -> None:
+        """Refuse, before anything is run, a problem or modifiers that do not fit; most methods fit all.
+
+        Args:
+            params: start of one trial.
+            oracle: what it will ask, with all that modifiers do to it.
+
+        Raises:
+            ValueError: one line that says what is needed.
+        """
 
     def select(self, state: State, rows: Rows) -> State:
         """The state of these trials."""

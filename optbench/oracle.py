@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from .interfaces import Batch, Loss, Oracle, Params, Problem, Rows, Stream, select
+from .interfaces import Batch, Loss, Matrix, Oracle, Params, Problem, Product, Rows, Stream, select
+from .products import PRODUCTS, Vectors
 
 MOMENTUM = 0.1
 """Part of the way that a moving statistic goes towards the batch's at each step, as in torch.nn.BatchNorm2d."""
@@ -67,10 +68,8 @@ class BatchOracle(Oracle):
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:
         if rows is not None:
             return self._some(params, torch.as_tensor(rows, dtype=torch.int64, device=params.device))
-        if not self._drawn:
-            self._batches, self._drawn = [self.stream.at(step, self.rows) for step in self.steps], True
-        self.common += len(self.steps)
-        loss, grad = self._mean(params, self._batches)
+        self._count(len(self.steps), None)
+        loss, grad = self._mean(params, self._batches_of(None))
         if self._buffers is not None:
             if self.first_params is None:
                 self._pull = grad[:, self._buffers]
@@ -80,18 +79,39 @@ class BatchOracle(Oracle):
         return loss, grad
 
     def _some(self, params: Params, rows: Rows) -> tuple[Loss, Params]:
-        if self.extra is None:
-            present = self.trials if self.rows is None else len(self.rows)
-            self.extra = torch.zeros(present, dtype=torch.int64, device=params.device)
-        self.extra[rows] += len(self.steps)
+        self._count(len(self.steps), rows)
         alone = len(rows) == 1 and self.trials > 1
         if alone:
             params, rows = params.expand(2, -1), rows.expand(2)
-        drawn = rows if self.rows is None else self.rows[rows]
-        loss, grad = self._mean(params, [self.stream.at(step, drawn) for step in self.steps])
+        loss, grad = self._mean(params, self._batches_of(rows))
         if self._buffers is not None:
             grad[:, self._buffers] = 0
         return (loss[:1], grad[:1]) if alone else (loss, grad)
+
+    def curved(self, matrix: Matrix, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
+        loss, grad = self(params, rows)
+        if rows is not None:
+            rows = torch.as_tensor(rows, dtype=torch.int64, device=params.device)
+        return loss, grad, _Products(self, matrix, params, rows)
+
+    def _count(self, evaluations: int, rows: Rows | None) -> None:
+        """So many more of these trials, or of all."""
+        if rows is None:
+            self.common += evaluations
+            return
+        if self.extra is None:
+            present = self.trials if self.rows is None else len(self.rows)
+            self.extra = torch.zeros(present, dtype=torch.int64, device=rows.device)
+        self.extra[rows] += evaluations
+
+    def _batches_of(self, rows: Rows | None) -> Sequence[Batch]:
+        """What these of the present trials see in this step; that of all is drawn once."""
+        if rows is not None:
+            drawn = rows if self.rows is None else self.rows[rows]
+            return [self.stream.at(step, drawn) for step in self.steps]
+        if not self._drawn:
+            self._batches, self._drawn = [self.stream.at(step, self.rows) for step in self.steps], True
+        return self._batches
 
     def with_buffers(self, before: Params, after: Params) -> Params:
         """The parameters after a step with the moving statistics moved by the batch of its first call, not by the optimizer."""
@@ -117,6 +137,62 @@ class BatchOracle(Oracle):
             for part in chunks(rows, size)
         ]
         return torch.cat([loss for loss, _ in parts]), torch.cat([grad for _, grad in parts])
+
+
+class _Products:
+    """A matrix of each trial that one question was about; what differentiates is built for the first product.
+
+    That is a graph of all trials that it was built for, and costs as much where one of them is asked about. Once less than
+    half of them are left, it is built anew for these alone; bits do not change.
+    """
+
+    def __init__(self, oracle: BatchOracle, matrix: Matrix, params: Params, rows: Rows | None):
+        self.oracle, self.make, self.params, self.rows = oracle, PRODUCTS[matrix], params, rows
+        self.held: Rows | None = None
+        """Rows of params that the graphs have."""
+        self.graphs: list[tuple[slice, list[Vectors]]] = []
+        """Of the chunks of these, one for each minibatch."""
+
+    def __call__(self, v: Params, rows: Rows | None = None) -> Params:
+        oracle = self.oracle
+        whose = rows if self.rows is None else self.rows if rows is None else self.rows[rows]
+        oracle._count(2 * len(oracle.steps), whose)
+        place, held = self._places(rows, whose)
+        whole = v.new_zeros(held, v.shape[1]).index_copy_(0, place, v)
+        if oracle._buffers is not None:
+            whole[:, oracle._buffers] = 0
+        made = torch.cat([_mean_of([product(whole[part]) for product in graphs]) for part, graphs in self.graphs])
+        if oracle._buffers is not None:
+            made[:, oracle._buffers] = 0
+        return made[place]
+
+    def _places(self, rows: Rows | None, whose: Rows | None) -> tuple[Rows, int]:
+        """Where in the graphs these rows of params stand, and how many rows the graphs have."""
+        wanted = torch.arange(len(self.params), device=self.params.device) if rows is None else rows
+        if self.held is not None:
+            places = torch.full((len(self.params),), -1, device=wanted.device)
+            places[self.held] = torch.arange(len(self.held), device=wanted.device)
+            place = places[wanted]
+            if 2 * len(wanted) >= len(self.held) and bool((place >= 0).all()):
+                return place, self.graphs[-1][0].stop
+        self._build(wanted, whose)
+        return torch.arange(len(wanted), device=wanted.device), self.graphs[-1][0].stop
+
+    def _build(self, wanted: Rows, whose: Rows | None) -> None:
+        problem, params = self.oracle.problem, self.params[wanted]
+        if len(wanted) == 1 and self.oracle.trials > 1 and whose is not None:
+            params, whose = params.expand(2, -1), whose.expand(2)
+        batches = self.oracle._batches_of(whose)
+        parts = chunks(len(params), problem.loss_chunk or len(params))
+        self.held = wanted
+        self.graphs = [
+            (part, [self.make(problem, params[part], None if b is None else select(b, part)) for b in batches])
+            for part in parts
+        ]
+
+
+def _mean_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
+    return values[0] if len(values) == 1 else sum(values[1:], values[0]) / len(values)
 
 
 def chunks(rows: int, size: int) -> list[slice]:

@@ -157,7 +157,9 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
     at: Any = config
     for i, parent in enumerate(parents):
         if isinstance(at, list):
-            at[:] = [{"name": item} if item == parent else item for item in at]  # a part of a schedule may be a mere name
+            at[:] = [
+                {"name": item} if item == parent else item for item in at
+            ]  # a part of a schedule may be a mere name
             found = [node for node in at if isinstance(node, dict) and node.get("name") == parent]
             at = found[0] if found else None
         elif isinstance(at, dict) and (parent in at or (i > 0 and parents[0] in (*GROUPS, "schedules"))):

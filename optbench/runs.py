@@ -19,12 +19,13 @@ from .interfaces import Modifier, Optimizer, OracleModifier, Problem, Schedule, 
 from .nn import Learning
 from .optimizers.from_torch import FromTorch
 from .optimizers.from_torch import defaults as torch_defaults
+from .oracle import BatchOracle
 from .registry import defaults, fingerprint, is_path, load_object, make, resolve
 from .schedules.batch_size import BATCH_SIZE, check_batch_size
 from .schedules.parts import built, within
 from .schedules.several import Several, check_scaled, name_of
 from .search import draw, space
-from .trials import changed
+from .trials import changed, wrapped
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -219,6 +220,9 @@ class Run:
         yield _hash(["optimizer", self.optimizer, self.spaces, self.tuning]), self._check_optimizer
         yield _hash(["schedule", self.schedule, self.schedules]), self.build_schedule
         yield _hash(["modifier", self.modifiers, self.problem, self.budget]), self._check_modifiers
+        if issubclass(self.optimizer_class, Optimizer) and self.optimizer_class.check is not Optimizer.check:
+            of = [self.optimizer, self.spaces, self.tuning, self.problem, self.modifiers, self.dtype]
+            yield _hash(["together", of]), self._check_together
         if self.schedules:
             of = [self.schedules, self.optimizer, self.modifiers, self.spaces, self.tuning, self.compile]
             yield _hash(["schedules", of]), self._check_schedules
@@ -249,6 +253,21 @@ class Run:
                     modifier.check(problem, self.budget)
         except ValueError as error:
             raise UsageError(f"{self.labels['problem']}: {error}") from error
+
+    def _check_together(self) -> None:
+        """Do optimizer, problem and modifiers fit? Asked of the optimizers that need more than gradients."""
+        dtype = None if self.dtype is None else DTYPES[self.dtype]
+        problem = make(self.classes[0], self.problem["name"], settings_of(self.problem) | {"dtype": dtype})
+        if isinstance(problem, Learning) and must_be_downloaded(problem.data):
+            return
+        chosen = self.default or next(iter(draw(self.spaces, self.tuning["method"], self.tuning["trials"])), {})
+        optimizer, modifiers = self._optimizer(settings_of(self.optimizer) | chosen), self.build_modifiers()
+        try:
+            problem = changed(problem, modifiers)
+            params, oracle = problem.start([0]), BatchOracle(problem, problem.stream([0]), 1)
+            optimizer.check(params, wrapped(oracle, modifiers, params, [0], self.budget))
+        except ValueError as error:
+            raise UsageError(f"{self.labels['optimizer']} on {self.labels['problem']}: {error}") from error
 
     def _check_schedules(self) -> None:
         if self.schedules and self.compile:

@@ -172,3 +172,13 @@ def changed(problem: Problem, modifiers: Sequence[Modifier]) -> Problem:
         if isinstance(modifier, ProblemModifier):
             problem = modifier.change(problem)
     return problem
+
+
+def wrapped(oracle: Oracle, modifiers: Sequence[Modifier], params: Params, seeds: Sequence[int], steps: int) -> Oracle:
+    """The oracle that an optimizer sees in the first step, for a look at what it can tell."""
+    for modifier in modifiers:
+        if isinstance(modifier, OracleModifier):
+            oracle, _ = modifier.wrap(oracle, modifier.init(params, oracle.layout, seeds), 0)
+        elif isinstance(modifier, UpdateModifier):
+            oracle, _ = modifier.wrap(oracle, modifier.init(params, oracle.layout, seeds, steps), 0)
+    return oracle

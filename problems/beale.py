@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from optbench.interfaces import Layout, Loss, Params, Problem
+from optbench.interfaces import Layout, Loss, Outputs, Params, Problem, sum_of_squares
 from optbench.randomness import Randomness
 
 
@@ -40,6 +40,10 @@ class Beale(Problem):
     def loss(self, params: Params, batch: Any) -> Loss:
         x, y = params.unbind(dim=1)
         return (1.5 - x * (1 - y)) ** 2 + (2.25 - x * (1 - y**2)) ** 2 + (2.625 - x * (1 - y**3)) ** 2
+
+    def decomposed(self, params: Params, batch: Any) -> tuple[Outputs, Callable[[Outputs], Loss]]:
+        x, y = params[:, :1], params[:, 1:]
+        return (1.5 - x * (1 - y), 2.25 - x * (1 - y**2), 2.625 - x * (1 - y**3)), sum_of_squares
 
     def minimum(self) -> float:
         return 0.0

@@ -42,6 +42,7 @@ class HeteroscedasticRegression(Architecture):
     """
 
     budget: ClassVar[int] = 1000
+    convex: ClassVar[bool] = False
 
     hidden: Sequence[int] = (32,)
     data: str = "diabetes"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from optbench.checks import check_settings, setting
-from optbench.interfaces import FixedStream, Layout, Loss, Params, Problem, Rows, Stream
+from optbench.interfaces import FixedStream, Layout, Loss, Outputs, Params, Problem, Rows, Stream
 from optbench.randomness import Randomness
 
 
@@ -101,6 +101,17 @@ class Quadratic(Problem):
         mapped = torch.bmm(self._root.expand(away.shape[0], -1, -1), away[:, :, None])
         value = 0.5 * (mapped**2).sum(dim=(1, 2))
         return value if batch is None else value + (batch * away).sum(dim=1)
+
+    def decomposed(
+        self, params: Params, batch: Float[Tensor, "trials n"] | None
+    ) -> tuple[Outputs, Callable[[Outputs], Loss]]:
+        def loss(outputs: Outputs) -> Loss:
+            mapped, away = outputs
+            value = 0.5 * mapped.square().sum(dim=1)
+            return value if batch is None else value + (batch * away).sum(dim=1)
+
+        away = params - 1
+        return (torch.bmm(self._root.expand(len(away), -1, -1), away[:, :, None])[..., 0], away), loss
 
     def minimum(self) -> float:
         return 0.0

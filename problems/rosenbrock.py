@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from optbench.checks import check_settings, setting
-from optbench.interfaces import Layout, Loss, Params, Problem
+from optbench.interfaces import Layout, Loss, Outputs, Params, Problem, sum_of_squares
 from optbench.randomness import Randomness
 
 
@@ -52,6 +52,10 @@ class Rosenbrock(Problem):
     def loss(self, params: Params, batch: Any) -> Loss:
         here, after = params[:, :-1], params[:, 1:]
         return (self.factor * (after - here**2) ** 2 + (1 - here) ** 2).sum(dim=1)
+
+    def decomposed(self, params: Params, batch: Any) -> tuple[Outputs, Callable[[Outputs], Loss]]:
+        here, after = params[:, :-1], params[:, 1:]
+        return (self.factor**0.5 * (after - here**2), 1 - here), sum_of_squares
 
     def minimum(self) -> float:
         return 0.0

@@ -21,6 +21,7 @@ from optbench.interfaces import (
     Modifier,
     Optimizer,
     OracleModifier,
+    Outputs,
     Params,
     Problem,
     Rows,
@@ -69,6 +70,13 @@ class TinyNet(Problem):
         hidden = torch.tanh(torch.einsum("tbi,thi->tbh", batch, w1) + b1[:, None])
         out = torch.einsum("tbh,toh->tbo", hidden, w2) + b2[:, None]
         return ((out[..., 0] - batch[..., 0].sin() - batch[..., 1]) ** 2).mean(dim=1)
+
+    def decomposed(self, params: Params, batch: Batch) -> tuple[Outputs, Callable[[Outputs], Loss]]:
+        w1, b1, w2, b2 = self.layout.split(params).values()
+        hidden = torch.tanh(torch.einsum("tbi,thi->tbh", batch, w1) + b1[:, None])
+        out = torch.einsum("tbh,toh->tbo", hidden, w2) + b2[:, None]
+        target = batch[..., 0].sin() + batch[..., 1]
+        return (out[..., 0],), lambda outputs: ((outputs[0] - target) ** 2).mean(dim=1)
 
     def minimum(self) -> None:
         return None

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..interfaces import Batch, Loss, Params, Problem
+from ..interfaces import Batch, Loss, Problem
 from ..nn import Learning
-from ..nn.attention import unfused_attention
 from ..oracle import chunks
+from ..products import hessian_product, moved
 from ..randomness import Randomness
 from .instrument import Instrument, View
 
@@ -23,23 +23,6 @@ VECTORS = 10
 def fixed_batch(problem: Problem, trials: int) -> Batch:
     """What curvature is measured on: the objective of a landscape, the first 256 training samples of a learning problem."""
     return problem.reference_batch(trials) if isinstance(problem, Learning) else None
-
-
-def hessian_product(problem: Problem, params: Params, batch: Batch) -> Callable[[Tensor], Tensor]:
-    """v ↦ H v of each trial, `[trials, n]` both, by differentiating the gradient along v."""
-    at = params.detach().requires_grad_()
-    with unfused_attention():
-        (grad,) = torch.autograd.grad(problem.loss(at, batch).sum(), at, create_graph=True)
-    if not grad.requires_grad:  # a linear objective
-        return torch.zeros_like
-    return lambda v: torch.autograd.grad(grad, at, v, retain_graph=True, materialize_grads=True)[0]
-
-
-def moved(problem: Problem) -> Tensor:
-    """1 for parameters, 0 for moving statistics, of which the objective is no function: `[n]`."""
-    layout = problem.layout
-    kept = torch.tensor([float(role != "buffer") for role in layout.roles], **problem.kind)
-    return kept.repeat_interleave(torch.tensor(layout.sizes, device=problem.device))
 
 
 def lanczos(product: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> Tensor:

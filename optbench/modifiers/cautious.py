@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_settings
-from ..interfaces import Hyper, Loss, Oracle, Params, Rows, UpdateModifier
+from ..interfaces import Hyper, Loss, Matrix, Oracle, Params, Product, Rows, UpdateModifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +62,17 @@ class Listening(Oracle):
 
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:
         loss, grad = self.inner(params, rows)
+        self._hear(rows, grad)
+        return loss, grad
+
+    def curved(self, matrix: Matrix, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
+        loss, grad, product = self.inner.curved(matrix, params, rows)
+        self._hear(rows, grad)
+        return loss, grad, product
+
+    def _hear(self, rows: Rows | None, grad: Params) -> None:
         if not (self.answers and self.answers[-1][0] is None):
             self.answers.append((rows, grad))
-        return loss, grad
 
     def first(self, like: Params) -> Params:
         """The first gradient that each trial was given; zero for those that were given none."""

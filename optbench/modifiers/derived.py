@@ -9,21 +9,42 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..interfaces import Hyper, Layout, Loss, Oracle, Params, Rows
+from ..interfaces import Hyper, Layout, Loss, Matrix, Oracle, Params, Product, Rows
 
 Change = Callable[[Params, Loss, Params, Rows | None], tuple[Loss, Params]]
+Bend = Callable[[Params, Rows | None], Params]
 
 
 class DerivedOracle(Oracle):
-    """Asks the inner oracle and passes (params, loss, gradient, rows) through `change`; the inner one counts."""
+    """Asks the inner oracle and passes (params, loss, gradient, rows) through `change`; the inner one counts.
 
-    def __init__(self, inner: Oracle, change: Change):
-        self.inner, self.change = inner, change
+    Args:
+        inner: the oracle whose answers are changed.
+        change: gives the loss and gradient that are told.
+        bend: (v, rows) → B v, where the loss is changed so that its curvature grows by B; None: curvature stays, as where only
+            the gradient is changed.
+    """
+
+    def __init__(self, inner: Oracle, change: Change, bend: Bend | None = None):
+        self.inner, self.change, self.bend = inner, change, bend
         self.layout, self.fixed = inner.layout, inner.fixed
 
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:
         loss, grad = self.inner(params, rows)
         return self.change(params, loss, grad, rows)
+
+    def curved(self, matrix: Matrix, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
+        loss, grad, product = self.inner.curved(matrix, params, rows)
+        loss, grad = self.change(params, loss, grad, rows)
+        bend, asked = self.bend, rows
+        if bend is None:
+            return loss, grad, product
+
+        def bent(v: Params, rows: Rows | None = None) -> Params:
+            whose = rows if asked is None else asked if rows is None else asked[rows]
+            return product(v, rows) + bend(v, whose)
+
+        return loss, grad, bent
 
 
 def of_rows(value: Hyper, rows: Rows | None) -> float | Tensor:

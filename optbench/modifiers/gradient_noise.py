@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Loss, Oracle, OracleModifier, Params, Rows
+from ..interfaces import Hyper, Layout, Loss, Matrix, Oracle, OracleModifier, Params, Product, Rows
 from ..randomness import Randomness
 from .derived import of_rows, penalised
 
@@ -57,6 +57,13 @@ class NoisyAnswers(Oracle):
 
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:
         loss, grad = self.inner(params, rows)
+        return loss, grad + self._noise(params, rows)
+
+    def curved(self, matrix: Matrix, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
+        loss, grad, product = self.inner.curved(matrix, params, rows)
+        return loss, grad + self._noise(params, rows), product
+
+    def _noise(self, params: Params, rows: Rows | None) -> Params:
         noise = self.random.normal(self.step, params.shape[1], rows, params.dtype)
         eta, gamma = of_rows(self.rule.eta, rows), of_rows(self.rule.gamma, rows)
-        return loss, grad + (eta / (1 + self.step) ** gamma) ** 0.5 * penalised(noise, self.layout, biases=True)
+        return (eta / (1 + self.step) ** gamma) ** 0.5 * penalised(noise, self.layout, biases=True)

@@ -45,4 +45,7 @@ class L2(OracleModifier):
             pull = of_rows(self.strength, rows) * w
             return loss + 0.5 * (pull * w).sum(dim=1), grad + pull
 
-        return DerivedOracle(oracle, penalise), state
+        def bend(v: Params, rows: Rows | None) -> Params:
+            return of_rows(self.strength, rows) * penalised(v, oracle.layout, self.biases)
+
+        return DerivedOracle(oracle, penalise, bend), state

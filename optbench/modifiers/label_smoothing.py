@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from ..checks import check_settings, setting
 from ..data.batch import Batch
-from ..interfaces import Loss, Params, Problem, ProblemModifier
+from ..interfaces import Loss, Outputs, Params, Problem, ProblemModifier
 from .derived_problem import DerivedProblem, learning
 
 
@@ -64,6 +65,9 @@ class SmoothedLabels(DerivedProblem):
 
     def loss_and_grad(self, params: Params, batch: Batch) -> tuple[Loss, Params]:
         return self.inner.loss_and_grad(params, self._smoothed(batch))
+
+    def decomposed(self, params: Params, batch: Batch) -> tuple[Outputs, Callable[[Outputs], Loss]]:
+        return self.inner.decomposed(params, self._smoothed(batch))
 
     def _smoothed(self, batch: Batch) -> Batch:
         return batch._replace(y=smoothed(batch.y, self.eps, self.classes, self.kind["dtype"]))

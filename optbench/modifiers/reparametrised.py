@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..interfaces import Batch, Loss, Params
+from ..interfaces import Batch, Loss, Outputs, Params
 from .derived_problem import DerivedProblem
 
 MARGIN = 1e-3
@@ -38,6 +38,9 @@ class Reparametrised(DerivedProblem):
 
     def loss(self, params: Params, batch: Batch) -> Loss:
         return self.inner.loss(self.forth(params), batch)
+
+    def decomposed(self, params: Params, batch: Batch) -> tuple[Outputs, Callable[[Outputs], Loss]]:
+        return self.inner.decomposed(self.forth(params), batch)
 
     def objective(self, params: Params, step: int) -> Loss:
         return self.inner.objective(self._judged(params), step)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Loss, Oracle, OracleModifier, Params, Rows
+from ..interfaces import Hyper, Loss, Matrix, Oracle, OracleModifier, Params, Product, Rows
 from .derived import of_rows, penalised
 
 
@@ -66,3 +66,8 @@ class Uphill(Oracle):
             e, length = grad, grad.norm(dim=1, keepdim=True)
         far = of_rows(self.rule.rho, rows) / torch.where(length == 0, 1, length)
         return self.inner(params + far * e, rows)
+
+    def curved(self, matrix: Matrix, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
+        raise ValueError(
+            "sam tells gradients from uphill, of which there is no matrix; leave it out, or take another optimizer"
+        )

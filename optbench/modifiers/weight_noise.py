@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Loss, Oracle, OracleModifier, Params, Rows
+from ..interfaces import Hyper, Layout, Loss, Matrix, Oracle, OracleModifier, Params, Product, Rows
 from ..randomness import Randomness
 from .derived import of_rows, penalised
 
@@ -56,6 +56,11 @@ class Noisy(Oracle):
         self.rule, self.random, self.step = rule, random, step
 
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:
+        return self.inner(self._shifted(params, rows), rows)
+
+    def curved(self, matrix: Matrix, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
+        return self.inner.curved(matrix, self._shifted(params, rows), rows)
+
+    def _shifted(self, params: Params, rows: Rows | None) -> Params:
         noise = self.random.normal(self.step, params.shape[1], rows, params.dtype)
-        shift = of_rows(self.rule.sigma, rows) * penalised(noise, self.layout, self.rule.biases)
-        return self.inner(params + shift, rows)
+        return params + of_rows(self.rule.sigma, rows) * penalised(noise, self.layout, self.rule.biases)

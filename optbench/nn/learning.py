@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from ..data.batch import Batch
 from ..data.minibatches import Minibatches
 from ..data.splits import Part, Splits, split
 from ..errors import UsageError, one_line
-from ..interfaces import Layout, Loss, Params, Problem, Stream
+from ..interfaces import Layout, Loss, Outputs, Params, Problem, Stream
 from ..randomness import Randomness
 from .forward import Pass, Watch, lead
 from .layers import cross_entropy
@@ -63,6 +63,8 @@ class Learning(Problem):
     judged_by: ClassVar[str] = "validation_loss"
     reconstructs: ClassVar[bool] = False
     """The inputs are the targets too, as values."""
+    convex: ClassVar[bool] = True
+    """`criterion` is a convex function of the network's outputs."""
     unused: ClassVar[tuple[str, ...]] = ()
     """Settings that the network has no place for; another value than the default is refused."""
 
@@ -292,6 +294,21 @@ class Learning(Problem):
             weights = params * self._weights
             loss, grad = loss + 0.5 * self.l2 * weights.square().sum(dim=1), grad + self.l2 * weights
         return loss, grad
+
+    def decomposed(self, params: Params, batch: Batch | None) -> tuple[Outputs, Callable[[Outputs], Loss]]:
+        """The network's outputs and the loss of them; with `l2` the weights are a further output."""
+        if not self.convex:
+            return super().decomposed(params, batch)
+        batch = batch or self.whole(len(params))
+        out = self.network(params, batch.x, Pass(keys=batch.keys, watch=batch.watch))
+        several, penalty = isinstance(out, tuple), (params * self._weights,) if self.l2 else ()
+
+        def loss(outputs: Outputs) -> Loss:
+            own = outputs[: len(outputs) - len(penalty)]
+            value = self.criterion(own if several else own[0], batch.y)
+            return value + 0.5 * self.l2 * outputs[-1].square().sum(dim=1) if penalty else value
+
+        return (*(out if several else (out,)), *penalty), loss
 
     @cached_property
     def _weights(self) -> Tensor:

@@ -7,6 +7,7 @@ from .adadelta import Adadelta
 from .adafactor import Adafactor
 from .adagrad import Adagrad
 from .adam import Adam
+from .adam_flow import AdamFlow
 from .adamax import Adamax
 from .adamw import AdamW
 from .ademamix import AdEMAMix
@@ -14,12 +15,16 @@ from .adopt import ADOPT
 from .amsgrad import AMSGrad
 from .asgd import ASGD
 from .barzilai_borwein import BarzilaiBorwein
+from .bfgs import BFGS
 from .cocob import COCOB
 from .conjugate_gradient import ConjugateGradient
 from .dadapt_adam import DAdaptAdam
 from .dadapt_sgd import DAdaptSGD
 from .dog import DoG
 from .from_torch import FromTorch
+from .gauss_newton import GaussNewton
+from .gradient_flow import GradientFlow
+from .hessian_free import HessianFree
 from .lamb import LAMB
 from .lars import LARS
 from .lbfgs import LBFGS
@@ -29,7 +34,9 @@ from .momentum import Momentum
 from .muon import Muon
 from .nadam import NAdam
 from .nadamw import NAdamW
+from .natural_gradient import NaturalGradient
 from .nesterov import Nesterov
+from .newton import Newton
 from .polyak import Polyak
 from .prodigy import Prodigy
 from .projected import Projected
@@ -42,11 +49,13 @@ from .schedulefree_adamw import ScheduleFreeAdamW
 from .schedulefree_sgd import ScheduleFreeSGD
 from .sgd import SGD
 from .shampoo import Shampoo
+from .sign_flow import SignFlow
 from .signsgd import SignSGD
 from .signum import Signum
 from .soap import SOAP
 from .sophia import Sophia
 from .tiger import Tiger
+from .trust_region import TrustRegion
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
@@ -92,7 +101,16 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "shampoo": Shampoo,
     "soap": SOAP,
     "psgd_kron": PSGDKron,
+    "bfgs": BFGS,
     "lbfgs": LBFGS,
     "conjugate_gradient": ConjugateGradient,
+    "newton": Newton,
+    "gauss_newton": GaussNewton,
+    "natural_gradient": NaturalGradient,
+    "trust_region": TrustRegion,
+    "hessian_free": HessianFree,
+    "gradient_flow": GradientFlow,
+    "sign_flow": SignFlow,
+    "adam_flow": AdamFlow,
     "from_torch": FromTorch,
 }

@@ -9,6 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along_ratio
 
 
 class AdaBeliefState(NamedTuple):
@@ -60,4 +61,4 @@ class AdaBelief(FirstOrder[AdaBeliefState]):
         m = torch.lerp(state.m, grad, 1 - b1)
         s = torch.lerp(state.s, (grad - m).square_(), 1 - b2).add_(self.eps)
         root = (s / (1 - b2**t)).sqrt_().add_(self.eps)
-        return params - (lr / (1 - b1**t) * m).div_(root), AdaBeliefState(t, m, s)
+        return along_ratio(params, lr / (1 - b1**t), m, root), AdaBeliefState(t, m, s)

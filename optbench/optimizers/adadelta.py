@@ -9,6 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along
 
 
 class AdadeltaState(NamedTuple):
@@ -58,4 +59,4 @@ class Adadelta(FirstOrder[AdadeltaState]):
         r = torch.lerp(state.r, grad * grad, 1 - self.rho)
         u = (state.s + self.eps).sqrt_().div_((r + self.eps).sqrt_()).mul_(grad)
         s = torch.lerp(state.s, u * u, 1 - self.rho)
-        return params - lr * u, AdadeltaState(r, s)
+        return along(params, lr, u), AdadeltaState(r, s)

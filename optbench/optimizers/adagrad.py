@@ -9,6 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along_ratio
 
 
 class AdagradState(NamedTuple):
@@ -60,4 +61,4 @@ class Adagrad(FirstOrder[AdagradState]):
         r = state.r + grad * grad
         root = (r + self.eps).sqrt_() if self.eps_inside else r.sqrt().add_(self.eps)
         lr = lr / (1 + self.lr_decay * state.t)
-        return params - (lr * grad).div_(root), AdagradState(state.t + 1, r)
+        return along_ratio(params, lr, grad, root), AdagradState(state.t + 1, r)

@@ -9,6 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along_ratio
 
 
 class AdamState(NamedTuple):
@@ -78,4 +79,4 @@ class Adam(FirstOrder[AdamState]):
         mean = v / (1 - b2**t) if corrected else v.clone()
         root = mean.add_(self.eps).sqrt_() if self.eps_inside else mean.sqrt_().add_(self.eps)
         length = lr / (1 - b1**t) if corrected else lr
-        return params - (length * m).div_(root), AdamState(t, m, v)
+        return along_ratio(params, length, m, root), AdamState(t, m, v)

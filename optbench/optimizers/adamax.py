@@ -9,6 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along_ratio
 
 
 class AdamaxState(NamedTuple):
@@ -58,4 +59,4 @@ class Adamax(FirstOrder[AdamaxState]):
         t = state.t + 1
         m = torch.lerp(state.m, grad, 1 - b1)
         u = torch.maximum(b2 * state.u, grad.abs().add_(self.eps))
-        return params - (lr / (1 - b1**t) * m).div_(u), AdamaxState(t, m, u)
+        return along_ratio(params, lr / (1 - b1**t), m, u), AdamaxState(t, m, u)

@@ -9,6 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along_ratio
 
 
 class AdamWState(NamedTuple):
@@ -61,4 +62,4 @@ class AdamW(FirstOrder[AdamWState]):
         m = torch.lerp(state.m, grad, 1 - b1)
         v = torch.lerp(state.v, grad * grad, 1 - b2)
         root = (v / (1 - b2**t)).sqrt_().add_(self.eps)
-        return (1 - lr * self.weight_decay) * params - (lr / (1 - b1**t) * m).div_(root), AdamWState(t, m, v)
+        return along_ratio((1 - lr * self.weight_decay) * params, lr / (1 - b1**t), m, root), AdamWState(t, m, v)

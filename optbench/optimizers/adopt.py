@@ -9,6 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along
 
 
 class ADOPTState(NamedTuple):
@@ -65,4 +66,4 @@ class ADOPT(FirstOrder[ADOPTState]):
         limit = t**0.25 * grad.new_ones(len(grad), 1)  # a tensor, as compiled kernels take changing bounds only so
         c = (grad / v.sqrt().clamp_(min=self.eps)).clamp_(-limit, limit)
         m = torch.lerp(m, c, 1 - b1)
-        return params - lr * m, ADOPTState(t + 1, m, torch.lerp(v, grad * grad, 1 - b2))
+        return along(params, lr, m), ADOPTState(t + 1, m, torch.lerp(v, grad * grad, 1 - b2))

@@ -9,6 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along_ratio
 
 
 class AMSGradState(NamedTuple):
@@ -61,4 +62,4 @@ class AMSGrad(FirstOrder[AMSGradState]):
         v = torch.lerp(state.v, grad * grad, 1 - b2)
         largest = torch.maximum(state.largest, v)
         root = (largest / (1 - b2**t)).sqrt_().add_(self.eps)
-        return params - (lr / (1 - b1**t) * m).div_(root), AMSGradState(t, m, v, largest)
+        return along_ratio(params, lr / (1 - b1**t), m, root), AMSGradState(t, m, v, largest)

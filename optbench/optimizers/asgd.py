@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along
 
 
 class ASGDState(NamedTuple):
@@ -43,8 +44,8 @@ class ASGD(FirstOrder[ASGDState]):
 
     Source: Polyak & Juditsky, "Acceleration of stochastic approximation by averaging", SIAM Journal on Control and
     Optimization 30 (1992), 838-855, https://doi.org/10.1137/0330046; the rate: Xu, "Towards optimal one pass large scale
-    learning with averaged stochastic gradient descent", 2011, https://arxiv.org/abs/1107.2490. a has the same values as
-    `ax` in the state of torch.optim.ASGD, which leaves x in the parameters.
+    learning with averaged stochastic gradient descent", 2011, https://arxiv.org/abs/1107.2490. The average a has the
+    same values as `ax` in the state of torch.optim.ASGD, which leaves x in the parameters.
     """
 
     family: ClassVar[str] = "averaged"
@@ -67,6 +68,6 @@ class ASGD(FirstOrder[ASGDState]):
         x, late = params + state.e, state.t - self.t0
         eta = lr / (1 + self.lambd * lr * state.t) ** self.alpha
         mu = 1 / (late.clamp(min=1) if isinstance(late, Tensor) else max(late, 1.0))
-        x = ((1 - eta * self.lambd) * x).sub_(eta * grad)
+        x = along((1 - eta * self.lambd) * x, eta, grad)
         a = torch.lerp(params, x, mu)
         return a, ASGDState(state.t + 1, x.sub_(a))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along
 
 
 class MomentumState(NamedTuple):
@@ -59,4 +60,4 @@ class Momentum(FirstOrder[MomentumState]):
     def update(self, params: Params, grad: Params, state: MomentumState, lr: Hyper) -> tuple[Params, MomentumState]:
         damped = state.t > 0 and (isinstance(self.dampening, Tensor) or self.dampening > 0)
         v = (self.momentum * state.v).add_((1 - self.dampening) * grad if damped else grad)
-        return params - lr * v, MomentumState(state.t + 1, v)
+        return along(params, lr, v), MomentumState(state.t + 1, v)

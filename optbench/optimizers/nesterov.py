@@ -9,6 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along
 
 
 class NesterovState(NamedTuple):
@@ -69,4 +70,4 @@ class Nesterov(FirstOrder[NesterovState]):
             v = (self.momentum * state.v).sub_(lr * grad)
             return params + v, NesterovState(v)
         v = (self.momentum * state.v).add_(grad)
-        return params - lr * (grad + self.momentum * v), NesterovState(v)
+        return along(params, lr, along(grad, -self.momentum, v)), NesterovState(v)

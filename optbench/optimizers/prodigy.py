@@ -60,7 +60,7 @@ class Prodigy(FirstOrder[ProdigyState]):
 
     Source: Mishchenko & Defazio, "Prodigy: an expeditiously adaptive parameter-free learner", ICML 2024, Algorithm 4,
     https://arxiv.org/abs/2306.06101. Same result as prodigyopt.Prodigy, which we follow where it goes beyond the paper:
-    lr, d_coef, growth_rate and the d beside eps. With β₁ = 0 its step has the new d, ours the old one as in the paper.
+    lr, d_coef, growth_rate and the d beside eps; with β₁ = 0 its step has the new d, ours the old one as in the paper.
     """
 
     family: ClassVar[str] = "parameter-free"

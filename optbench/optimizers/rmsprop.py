@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along, along_ratio
 
 
 class RMSPropState(NamedTuple):
@@ -77,6 +78,6 @@ class RMSProp(FirstOrder[RMSPropState]):
             square = (v - m * m).clamp_(min=0)
         root = (square + self.eps).sqrt_() if self.eps_inside else square.sqrt().add_(self.eps)
         if b is None:
-            return params - (lr * grad).div_(root), RMSPropState(v, m, b)
+            return along_ratio(params, lr, grad, root), RMSPropState(v, m, b)
         b = (self.momentum * b).add_(grad / root)
-        return params - lr * b, RMSPropState(v, m, b)
+        return along(params, lr, b), RMSPropState(v, m, b)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,4 +37,4 @@ class SGD(FirstOrder[tuple[()]]):
         return ()
 
     def update(self, params: Params, grad: Params, state: tuple[()], lr: Hyper) -> tuple[Params, tuple[()]]:
-        return params - lr * grad, ()
+        return along(params, lr, grad), ()

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,4 +41,4 @@ class SignSGD(FirstOrder[tuple[()]]):
         return ()
 
     def update(self, params: Params, grad: Params, state: tuple[()], lr: Hyper) -> tuple[Params, tuple[()]]:
-        return params - lr * grad.sign(), ()
+        return along(params, lr, grad.sign()), ()

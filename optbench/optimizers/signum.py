@@ -9,6 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from .moves import along
 
 
 class SignumState(NamedTuple):
@@ -51,4 +52,4 @@ class Signum(FirstOrder[SignumState]):
 
     def update(self, params: Params, grad: Params, state: SignumState, lr: Hyper) -> tuple[Params, SignumState]:
         m = torch.lerp(state.m, grad, 1 - self.momentum)
-        return params - lr * m.sign(), SignumState(m)
+        return along(params, lr, m.sign()), SignumState(m)

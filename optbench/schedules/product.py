@@ -23,7 +23,8 @@ class Product(Schedule):
     Raises:
         UsageError: a part cannot be built; the message names its place.
 
-    Source: torch.optim.lr_scheduler.ChainedScheduler, whose result it is for schedulers that multiply the rate.
+    Source: torch.optim.lr_scheduler, as a chain of schedulers. Same result as torch.optim.lr_scheduler.ChainedScheduler for
+    schedulers that multiply the rate.
     """
 
     parts: tuple[Part, ...] = field(default=({"name": "warmup"}, {"name": "linear"}))

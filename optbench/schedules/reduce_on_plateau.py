@@ -50,8 +50,9 @@ class ReduceOnPlateau(Schedule):
     Raises:
         ValueError: a value lies outside its range; the message names the trial.
 
-    Source: torch.optim.lr_scheduler.ReduceLROnPlateau, whose result it is with smoothing = 0 and eps = 0; He, Zhang, Ren
-    & Sun, "Deep residual learning for image recognition", CVPR 2016, section 3.4, divide by ten when the error plateaus.
+    Source: He, Zhang, Ren & Sun, "Deep residual learning for image recognition", CVPR 2016, section 3.4, who divide by
+    ten when the error plateaus; the rule is torch's. With smoothing = 0 and eps = 0 the same result as
+    torch.optim.lr_scheduler.ReduceLROnPlateau.
     """
 
     gamma: Hyper = setting(0.1, above=0, below=1)

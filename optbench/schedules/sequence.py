@@ -40,8 +40,8 @@ class Sequence(Schedule):
         UsageError: a part cannot be built; the message names its place.
         ValueError: the milestones are too many or too few, do not rise, or differ between trials.
 
-    Source: torch.optim.lr_scheduler.SequentialLR, whose result it is. The default is fastai's fit_flat_cos,
-    https://docs.fast.ai/callback.schedule.html, with its 75 %.
+    Source: torch.optim.lr_scheduler, as schedulers in turn. The default is fastai's fit_flat_cos,
+    https://docs.fast.ai/callback.schedule.html, with its 75 %. Same result as torch.optim.lr_scheduler.SequentialLR.
     """
 
     parts: tuple[Part, ...] = field(default=({"name": "constant"}, {"name": "cosine", "warmup": 0.0}))

@@ -1,28 +1,27 @@
-"""`optbench list` and `optbench show`: what there is, and all about one thing."""
+"""`optbench show`: all about one thing."""
 
 from __future__ import annotations
 
-import importlib.util
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, get_args
 
 import torch
 import yaml
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from .. import registry
+from .. import footprint, registry
 from ..data import DATASETS
 from ..data.openml import must_be_downloaded
 from ..describe import describe
 from ..errors import UsageError, near
-from ..executors import EXECUTORS
 from ..instruments import INSTRUMENTS
 from ..interfaces import Modifier, Optimizer, Problem, Schedule
 from ..optimizers.from_torch import FromTorch
 from ..optimizers.from_torch import defaults as torch_defaults
+from .listing import installed, wrapped
 
 BASES: dict[str, tuple[type, ...]] = {
     "problem": (Problem,),
@@ -30,44 +29,11 @@ BASES: dict[str, tuple[type, ...]] = {
     "schedule": (Schedule,),
     "modifier": get_args(Modifier),
 }
-PLURALS = {"problems": "problem", "optimizers": "optimizer", "schedules": "schedule", "modifiers": "modifier"}
-
-
-def listing(kind: str) -> int:
-    """Every entry of a kind with its family and summary."""
-    kinds = (*PLURALS, "data", "instruments", "executors", "suites")
-    plural = kind if kind in kinds else f"{kind}s"
-    if plural not in kinds:
-        raise UsageError(f"there is nothing called {kind!r} to list{near(kind, kinds)} (there are {', '.join(kinds)})")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("name", no_wrap=True)
-    if plural == "suites":
-        table.add_column("what it is")
-        for file in sorted((registry.conf() / "suite").glob("*.yaml")):
-            table.add_row(file.stem, file.read_text().splitlines()[0].lstrip("# "))
-    else:
-        others = {"executors": EXECUTORS, "instruments": INSTRUMENTS, "data": DATASETS}
-        entries = others[plural] if plural in others else registry.table(PLURALS[plural])
-        families = plural in ("problems", "optimizers")
-        if families:
-            table.add_column("family", no_wrap=True)
-        table.add_column("what it is")
-        order = sorted(entries, key=lambda n: (getattr(entries[n], "family", ""), n)) if families else sorted(entries)
-        for name in order:
-            cls: Any = entries[name]
-            table.add_row(name, *([cls.family] if families else []), escape(describe(cls)["summary"]))
-        if plural == "optimizers":
-            for name, path in _wrapped().items():
-                package = path.partition(".")[0]
-                missing = "" if importlib.util.find_spec(package) else f" (pip install {package.replace('_', '-')})"
-                table.add_row(name, FromTorch.family, path + missing)
-    console = Console()
-    (console if console.is_terminal else Console(width=500)).print(table)
-    return 0
 
 
 def show(name: str) -> int:
-    """Formula, settings with ranges, search space and source of one thing; of a suite or an executor, its YAML."""
+    """Formula, settings with ranges, search space, state, equals and source of one thing; of a suite or an executor its
+    YAML."""
     for kind in ("suite", "executor"):
         if not registry.is_path(name) and ((registry.conf() / kind) / f"{name}.yaml").is_file():
             print(f"{name} ({kind})\n{((registry.conf() / kind) / f'{name}.yaml').read_text()}", end="")
@@ -75,46 +41,106 @@ def show(name: str) -> int:
     kind, cls = _find(name)
     told = describe(cls)
     out = Console(highlight=False, soft_wrap=True, markup=False)
-    out.print(f"{name} ({kind})", style="bold")
+    family = getattr(cls, "family", FromTorch.family) if kind == "optimizer" else None
+    out.print(f"{name} ({kind})" + (f" · {family}" if family else ""), style="bold")
     out.print(told["summary"])
     if told["formula"]:
         out.print(f"\n{_indented(told['formula'])}")
     if told["text"]:
         out.print(f"\n{told['text']}")
-    if isinstance(cls, type) and is_dataclass(cls) and not issubclass(cls, FromTorch):
-        out.print("\nSettings", style="bold")
-        for f in fields(cls):
-            if f.init and f.name not in ("dtype", "device", *getattr(cls, "unused", ())):
-                legal = f.metadata.get("range")
-                inside = f" in {legal}" if legal is not None else ""
-                meaning = told["args"].get(f.name, "")
-                default = f.default if f.default_factory is MISSING else f.default_factory()
-                out.print(f"  {f.name} = {_value(default)}{inside}" + (f"    {meaning}" if meaning else ""))
-    elif not isinstance(cls, type):
-        arguments = signature(cls).parameters.values()
-        if arguments:
-            out.print("\nArguments", style="bold")
-        for p in arguments:
-            meaning = told["args"].get(p.name, "")
-            out.print(f"  {p.name} = {_value(p.default)}" + (f"    {meaning}" if meaning else ""))
-    elif issubclass(cls, torch.optim.Optimizer):
-        out.print("\nSettings", style="bold")
-        for key, value in torch_defaults(cls).items():
-            meaning = told["args"].get(key, "")
-            out.print(f"  {key} = {_value(value)}" + (f"    {meaning}" if meaning else ""))
+    listed = list(settings(cls))
+    if listed:
+        out.print("\nSettings" if isinstance(cls, type) else "\nArguments", style="bold")
+        lefts = [f"{key} = {value}" + (f" in {legal}" if legal else "") for key, value, legal, _ in listed]
+        width = max((len(left) for left in lefts if len(left) <= 40), default=0)
+        for left, (*_, meaning) in zip(lefts, listed, strict=True):
+            out.print(f"  {left:{width}}  {meaning}".rstrip())
     if isinstance(cls, type) and issubclass(cls, Problem):
         _about_problem(out, cls)
-    file = (registry.conf() / kind) / f"{name}.yaml"
-    search = yaml.safe_load(file.read_text()).get("search") if file.is_file() else None
-    if search:
+    space = search(kind, name)
+    if space:
         out.print("\nSearch space", style="bold")
-        for key, spec in search.items():
-            ((how, values),) = spec.items()
-            out.print(f"  {key}: {how} {values}")
-    if told["source"]:
-        out.print("\nSource", style="bold")
-        out.print(f"  {told['source']}")
+        for line in space:
+            out.print(f"  {line}")
+    if kind == "optimizer":
+        out.print("\nState per parameter", style="bold")
+        out.print(f"  {state(name, cls)}")
+    for heading, lines in (("Equals", equals(name, cls)), ("Source", [told["source"]])):
+        if any(lines):
+            out.print(f"\n{heading}", style="bold")
+            for line in lines:
+                out.print(f"  {line}")
     return 0
+
+
+def settings(cls: Any) -> Iterator[tuple[str, str, str, str]]:
+    """Name, default as YAML has it, range and meaning of each setting."""
+    told = describe(cls)["args"]
+    if isinstance(cls, type) and is_dataclass(cls) and not issubclass(cls, FromTorch):
+        for f in fields(cls):
+            if f.init and f.name not in ("dtype", "device", *getattr(cls, "unused", ())):
+                default = f.default if f.default_factory is MISSING else f.default_factory()
+                legal = f.metadata.get("range")
+                words = "{true, false}" if isinstance(default, bool) else str(legal or "")
+                yield f.name, written(default), words, told.get(f.name, "")
+    elif isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
+        for key, value in torch_defaults(cls).items():
+            yield key, written(value), "", told.get(key, "")
+    elif not isinstance(cls, type):
+        for p in signature(cls).parameters.values():
+            yield p.name, written(p.default), "", told.get(p.name, "")
+
+
+def written(value: Any) -> str:
+    """A value as YAML has it."""
+    if value is MISSING or value is Parameter.empty:
+        return "???"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {written(item)}' for key, item in value.items())}}}"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def search(kind: str, name: str) -> list[str]:
+    """The search space of a thing with a YAML file, a line a setting."""
+    file = (registry.conf() / kind) / f"{name}.yaml"
+    space = yaml.safe_load(file.read_text()).get("search") if file.is_file() else None
+    return [f"{key}: {how} {written(values)}" for key, spec in (space or {}).items() for how, values in spec.items()]
+
+
+def state(name: str, cls: type) -> str:
+    """How many bytes an optimizer keeps, measured."""
+    if cls is FromTorch:
+        return "that of the class"
+    try:
+        return footprint.told(_maker(name, cls))
+    except (UsageError, TypeError) as error:
+        return f"unknown: {error}"
+
+
+def _maker(name: str, cls: type) -> Callable[[], Optimizer]:
+    if issubclass(cls, Optimizer):
+        return lambda: registry.make(cls, name, {})
+    file = registry.conf() / "optimizer" / f"{name}.yaml"
+    given = yaml.safe_load(file.read_text()) if file.is_file() else {}
+    own = {key: value for key, value in given.items() if key not in ("name", "class", "search")}
+    return lambda: FromTorch.from_settings(cls, own)
+
+
+def equals(name: str, cls: Any) -> list[str]:
+    """What has the same result; of a wrapped class, what our own rules say of it."""
+    if not (isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer)):
+        return [told] if (told := describe(cls)["equals"]) else []
+    path = wrapped().get(name, name)
+    mention = re.compile(rf"(?<![\w.]){re.escape(path)}(?![\w.]*\w)")
+    ours = {rule: describe(c)["equals"] for rule, c in registry.table("optimizer").items()}
+    found = [f"{rule}: {told}" for rule, told in ours.items() if mention.search(told)]
+    return [f"{path} itself, stepped by from_torch.", *found]
 
 
 def _about_problem(out: Console, cls: type[Problem]) -> None:
@@ -135,16 +161,12 @@ def _about_problem(out: Console, cls: type[Problem]) -> None:
     out.print(f"  budget: {problem.budget} steps, {str(problem.kind['dtype']).removeprefix('torch.')}")
 
 
-def _wrapped() -> dict[str, str]:
-    """Names and classes of the YAML files for optimizers of other packages, such as torch/nadam."""
-    top = registry.conf() / "optimizer"
-    files = {p.relative_to(top).with_suffix("").as_posix(): p for p in sorted(top.glob("*/*.yaml"))}
-    return {name: yaml.safe_load(file.read_text())["class"] for name, file in files.items()}
-
-
 def _find(name: str) -> tuple[str, Any]:
-    if name in (wrapped := _wrapped()):
-        return "optimizer", registry.load_object(wrapped[name])
+    if name in (paths := wrapped()):
+        if not installed(paths[name]):
+            package = paths[name].partition(".")[0].replace("_", "-")
+            raise UsageError(f"{name} is {paths[name]}, whose package is not installed here (pip install {package})")
+        return "optimizer", registry.load_object(paths[name])
     if registry.is_path(name):
         cls = registry.load_object(name)
         for kind, bases in BASES.items():
@@ -157,14 +179,10 @@ def _find(name: str) -> tuple[str, Any]:
     for kind, table in (("instrument", INSTRUMENTS), ("data set", DATASETS)):
         if name in table:
             return kind, table[name]
-    everything = [*(n for kind in registry.KINDS for n in registry.table(kind)), *wrapped, *INSTRUMENTS, *DATASETS]
+    everything = [*(n for kind in registry.KINDS for n in registry.table(kind)), *paths, *INSTRUMENTS, *DATASETS]
     raise UsageError(
         f"nothing is called {name!r}{near(name, everything)} (`optbench list optimizers` and so on show all)"
     )
-
-
-def _value(value: Any) -> str:
-    return "null" if value is None else str(value)
 
 
 def _indented(text: str) -> str:

@@ -11,7 +11,8 @@ from optbench.problems.patches_3c3d import Patches3c3d
 
 from optbench.nn.forward import Pass
 from optbench.registry import build
-from optbench.verbs.show import listing, show
+from optbench.verbs.listing import listing
+from optbench.verbs.show import show
 
 LITTLE = "tests.problems.little"
 

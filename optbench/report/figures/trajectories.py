@@ -103,7 +103,7 @@ def _draw(
         left, top = column * (side + GAP), HEAD + row * (side + HEAD + GAP)
         panel = Panel(sheet, (left, top, side, side), x, y, log="", spine=False)
         if map_path is None:
-            map_path = _contour_path(contours, panel)
+            map_path = contour_path(contours, panel)
         room = (side - 6 * len(walk.result) - 8) / 7  # in letters of the name: 6 and 7 pixels are their mean widths
         _small(panel, walk, short(labels[walk.index], max(6, min(14, int(room)))), minima, map_path)
     return sheet.drawing
@@ -131,7 +131,7 @@ def _small(panel: Panel, walk: Walk, name: str, minima: np.ndarray, map_path: Pa
     )  # fmt: skip
     xs, ys = panel.x(walk.points[:, 0]), panel.y(walk.points[:, 1])
     if len(xs):
-        kept = _simplified(np.stack([xs, ys], 1))
+        kept = simplified(np.stack([xs, ys], 1))
         sheet.line(kept[:, 0], kept[:, 1], color, 1.6, panel, zorder=3, gid=f"path|o{index}")
         ends = {"zorder": 4, "gid": f"path|o{index}"}
         if _inside(panel, xs[0], ys[0]):
@@ -159,7 +159,7 @@ def _inside(panel: Panel, x: float, y: float) -> bool:
     return bool(panel.left <= x <= panel.right and panel.top <= y <= panel.bottom)
 
 
-def _simplified(points: np.ndarray) -> np.ndarray:
+def simplified(points: np.ndarray) -> np.ndarray:
     """The polyline without points that lie within TOLERANCE of the line through their neighbours (Douglas–Peucker)."""
     keep = np.zeros(len(points), bool)
     keep[[0, -1]] = True
@@ -183,21 +183,27 @@ def _simplified(points: np.ndarray) -> np.ndarray:
     return points[keep]
 
 
-def _contour_path(contours: dict[str, Any], panel: Panel) -> Path:
-    """All contour lines as one path in pixels around the panel's centre, y upwards as markers have it."""
+def contour_path(contours: dict[str, Any], panel: Panel, levels: Sequence[float] | None = None) -> Path:
+    """All contour lines as one path in pixels around the panel's centre, y upwards as markers have it.
+
+    Args:
+        contours: an even grid x, y and the values z on it.
+        panel: where they are drawn.
+        levels: of the lines; not given: quantiles of the values.
+    """
     z = np.asarray(contours["z"], float)
     finite = z[np.isfinite(z)]
     lines: list[np.ndarray] = []
     if finite.size and finite.min() < finite.max():
         count = 4 if _minima(z) > 3 else 8
-        levels = np.unique(np.quantile(finite, (np.arange(1, count + 1) / (count + 1)) ** 1.5))
+        quantiles = np.unique(np.quantile(finite, (np.arange(1, count + 1) / (count + 1)) ** 1.5))
         generator = contourpy.contour_generator(contours["x"], contours["y"], np.ma.masked_invalid(z))
-        for level in levels:
+        for level in quantiles if levels is None else levels:
             lines += [np.asarray(line) for line in generator.lines(float(level)) if len(line) > 1]  # type: ignore[arg-type]
     codes, points = [], []
     for line in lines:
         pixels = np.stack([panel.x(line[:, 0]), panel.y(line[:, 1])], 1)
-        pixels = _simplified(pixels) - (panel.left + panel.width / 2, panel.top + panel.height / 2)
+        pixels = simplified(pixels) - (panel.left + panel.width / 2, panel.top + panel.height / 2)
         if len(pixels) > 1 and np.ptp(pixels, axis=0).max() > 2:
             points.append(pixels * (1, -1))
             codes.append(np.r_[Path.MOVETO, np.full(len(pixels) - 1, Path.LINETO)])

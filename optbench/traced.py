@@ -1,13 +1,14 @@
-"""An elementwise rule as one compiled kernel, whatever numbers it works out from the step count and the rate.
+"""An elementwise rule as a graph, whatever numbers it works out from the step count and the rate.
 
 A rule computes with tensors and with plain numbers such as 1 − β₁ᵗ. The tensor operations are the same at every step and are
-compiled; the numbers, and tensors made of numbers, are worked out anew each step, by the rule itself on a single column, and
-passed to the kernel. Left inside, a power of t would be computed for each parameter [4 times the time of Adam].
+kept; the numbers, and tensors made of numbers, are worked out anew each step, by the rule itself on a single column, and
+given to the graph. Left inside, a compiler would compute a power of t for each parameter [4 times the time of Adam].
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,9 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from .errors import UsageError
+from .in_place import Bind, in_place
 from .interfaces import FirstOrder, Hyper, Params
-
-Kernel = Callable[..., None]
 
 
 def check_compiler() -> None:
@@ -36,32 +36,67 @@ def check_compiler() -> None:
         raise UsageError("compile=true needs a C++ compiler; install g++ or set compile=false") from error
 
 
-class Compiled:
-    """`update` of elementwise rules, compiled at the first step and again where a rule takes another branch."""
+class Traced:
+    """`update` of elementwise rules as a graph, made at the first step and again where a rule takes another branch.
 
-    def __init__(self) -> None:
-        self._kernels: dict[Any, tuple[set[int], list[float], Kernel]] = {}
+    Args:
+        compiled: into one kernel for whole rows; else the graph runs in place, block by block.
+    """
+
+    def __init__(self, compiled: bool) -> None:
+        self.compiled = compiled
+        self._kernels: dict[Any, tuple[set[int], list[float], Bind, list[Tensor]]] = {}
 
     def __call__(
-        self, rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper, after: Params
+        self, rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper, after: Params, block: int
     ) -> Any:
-        """Writes the new parameters to `after` and new state tensors over the old ones; gives the new state."""
+        """Writes the new parameters to `after` and new state tensors over the old ones; gives the new state.
+
+        block: columns that are worked on together.
+        """
         made, seen = _on_one_column(rule, params, grad, state, lr)
-        numbers = seen.numbers
-        key = (id(rule), tuple(seen.operations), len(numbers), params.shape, params.dtype)
-        varying, baked, kernel = self._kernels.get(key, (set(), [], None))
+        leaves = [params, grad, after, *_tensors((state, lr))]
+        cut = [leaf.split(block, dim=1) if _whole(leaf, params.shape) else itertools.repeat(leaf) for leaf in leaves]
+        ready: dict[int, Callable[..., None]] = {}  # by width: all blocks are alike but the last
+        for part in zip(*cut, strict=False):
+            width = part[0].shape[1]
+            if width not in ready:
+                ready[width] = self._kernel(rule, part, state, lr, made, seen, params.shape)
+            ready[width](*part)
+        return _with_columns(made, state, params.shape)
+
+    def _kernel(
+        self,
+        rule: FirstOrder[Any],
+        part: Sequence[Tensor],
+        state: Any,
+        lr: Hyper,
+        made: Any,
+        seen: _Numbers,
+        shape: torch.Size,
+    ) -> Callable[..., None]:
+        """The function for a block like this one, with the numbers of this step."""
+        numbers, block = seen.numbers, part[0].shape
+        columns = _tensors(list(vars(rule).values()))  # settings that differ between the trials
+        key = (type(rule), *map(id, columns), tuple(seen.operations), len(numbers), block, part[0].dtype)
+        varying, baked, bind, _ = self._kernels.get(key, (set(), [], None, columns))
         changed = {i for i, (old, new) in enumerate(zip(baked, numbers, strict=bool(baked))) if old != new}
-        if kernel is None or not changed <= varying:
+        if bind is None or not changed <= varying:
             later = 0.5 * lr if isinstance(lr, float) else lr
-            column = _one_column(made, params.shape)
-            following = _on_one_column(rule, params, grad, column, later)[1].numbers
+            column = _one_column(made, shape)
+            following = _on_one_column(rule, part[0], part[1], column, later)[1].numbers
             if len(following) == len(numbers):
                 varying = varying | {i for i, (a, b) in enumerate(zip(numbers, following, strict=True)) if a != b}
             varying = varying | changed
-            kernel = _kernel(rule, params, grad, state, lr, sorted(varying), seen)
-            self._kernels[key] = varying, numbers, kernel
-        kernel(params, grad, after, *_tensors((state, lr)), *[numbers[i] for i in sorted(varying)], *seen.made)
-        return _with_columns(made, state, params.shape)
+            graph = _graph(rule, part, state, lr, sorted(varying), seen)
+            bind = _compiled(graph) if self.compiled else in_place(graph, block)
+            self._kernels[key] = varying, numbers, bind, columns  # kept, so that no other tensor gets its id
+        return bind([numbers[i] for i in sorted(varying)], seen.made)
+
+
+def _compiled(graph: torch.fx.GraphModule) -> Bind:
+    run = torch.compile(graph, fullgraph=True)
+    return lambda numbers, made: lambda *whole: run(*whole, *numbers, *made)
 
 
 class _Numbers(TorchDispatchMode):
@@ -81,9 +116,7 @@ class _Numbers(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def _on_one_column(
-    rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper
-) -> tuple[Any, _Numbers]:
+def _on_one_column(rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper) -> tuple[Any, _Numbers]:
     """The new state of a single column, and what was met on the way."""
     given = params[:, :1], grad[:, :1], _one_column(state, params.shape), lr
     with _Numbers() as seen:
@@ -91,9 +124,14 @@ def _on_one_column(
     return made, seen
 
 
-def _kernel(
-    rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper, varying: list[int], seen: _Numbers
-) -> Kernel:
+def _graph(
+    rule: FirstOrder[Any],
+    part: Sequence[Tensor],
+    state: Any,
+    lr: Hyper,
+    varying: list[int],
+    seen: _Numbers,
+) -> torch.fx.GraphModule:
     """A function of (parameters, gradient, new parameters, tensors of state and rate, varying numbers, tensors made)."""
     leaves, spec = tree_flatten((state, lr))
 
@@ -106,10 +144,12 @@ def _kernel(
             place.copy_(column)
 
     trace = make_fx(write_over, tracing_mode="fake", _allow_non_fake_inputs=True)
-    graph = trace(params, grad, torch.empty_like(params), *_tensors((state, lr)))
+    graph = trace(*part)
     if _lift(graph, varying) != (len(seen.numbers), len(seen.made)):
-        raise UsageError(f"{type(rule).__name__} works with other numbers for one parameter than for many; set compile=false")
-    return torch.compile(graph, fullgraph=True)
+        raise UsageError(
+            f"{type(rule).__name__} works with other numbers for one parameter than for many; set compile=false"
+        )
+    return graph
 
 
 def _lift(graph: torch.fx.GraphModule, varying: list[int]) -> tuple[int, int]:
@@ -169,4 +209,6 @@ def _one_column(state: Any, shape: torch.Size) -> Any:
 def _with_columns(made: Any, written: Any, shape: torch.Size) -> Any:
     """The state of one column with the whole tensors, which were written over, in their places."""
     leaves, spec = tree_flatten(made)
-    return tree_unflatten([w if _whole(w, shape) else x for x, w in zip(leaves, tree_flatten(written)[0], strict=True)], spec)
+    return tree_unflatten(
+        [w if _whole(w, shape) else x for x, w in zip(leaves, tree_flatten(written)[0], strict=True)], spec
+    )

@@ -1,0 +1,137 @@
+"""BFGS: Newton's step with an inverse Hessian learnt from the gradients, held whole, and a line search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ..checks import check_settings, setting
+from ..interfaces import Hyper, Layout, Loss, Optimizer, Oracle, Params
+from .line_search import ask, dot, line_search
+
+MOST_BYTES = 2**28
+"""Of one trial's matrix: 8,192 parameters in float32, 5,792 in float64."""
+
+Square = Float[Tensor, "trials n n"]
+
+
+class BFGSState(NamedTuple):
+    """H: inverse Hessians, all zero before a trial's first pair, [trials, n, n]; x, f, g: the point looked at last, its
+    loss and gradient."""
+
+    H: Square
+    x: Params
+    f: Loss
+    g: Params
+
+
+@dataclass(frozen=True, kw_only=True)
+class BFGS(Optimizer[BFGSState]):
+    """The quasi-Newton method of Broyden, Fletcher, Goldfarb and Shanno, with its n × n matrix.
+
+        d ← −H g,   in a trial's first step −g
+        x ← x + a d,   a from a line search that begins at lr (in a trial's first step at lr · min(1, 1/‖g‖₁))
+        H ← (I − ρ s yᵀ) H (I − ρ y sᵀ) + ρ s sᵀ,   s = xₖ₊₁ − xₖ,  y = gₖ₊₁ − gₖ,  ρ = 1/sᵀy,
+            begun with (sᵀy / yᵀy) I at the first pair
+
+    The strong Wolfe line search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|; backtracking
+    asks for the first alone and halves a. Where the objective is fixed, a point's loss and gradient are kept for the
+    next step. A trial stays where it is once its gradient is zero or no step lowers its loss. A pair without positive
+    curvature sᵀy is left out; a direction that does not descend, or along which no step is found, begins the matrix
+    anew. Each step costs about 6 n² operations and holds n² numbers twice, so that a trial's matrix may take 256 MiB:
+    8,192 parameters in float32, 5,792 in float64; L-BFGS has no such bound.
+
+    Args:
+        lr: first length that the line search tries; 1 is the quasi-Newton step. Schedules multiply it.
+        line_search: `strong_wolfe` or `backtracking`.
+        c1: decrease asked for, as a part of what the slope promises.
+        c2: slope allowed at the new point, as a part of the slope at the old one; small values search exactly.
+        most_evaluations: of one line search; then the best point found that decreases enough is taken.
+
+    Raises:
+        ValueError: a value lies outside its range; the message names the trial. Or the matrix is too large.
+
+    Source: Nocedal & Wright, "Numerical optimization", 2nd edition (2006), Algorithm 6.1 with equations 6.17 and 6.20;
+    line search: Algorithms 3.5 and 3.6. The matrix is that of scipy.optimize.minimize(method="BFGS") on the same points,
+    but for its start, which there is I.
+    """
+
+    family: ClassVar[str] = "second order"
+
+    lr: Hyper = setting(1.0, least=0)
+    line_search: str = setting("strong_wolfe", choices=("strong_wolfe", "backtracking"))
+    c1: Hyper = setting(1e-4, above=0, below=1)
+    c2: Hyper = setting(0.9, above=0, below=1)
+    most_evaluations: int = setting(25, least=1)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def check(self, params: Params, oracle: Oracle) -> None:
+        n = params.shape[1]
+        size = n * n * params.element_size()
+        if size > MOST_BYTES:
+            raise ValueError(
+                f"BFGS holds an n × n matrix a trial, {size:,} bytes for n = {n:,} parameters in "
+                f"{str(params.dtype).removeprefix('torch.')}, and may take {MOST_BYTES:,}; use lbfgs"
+            )
+
+    def init(self, params: Params, layout: Layout) -> BFGSState:
+        nowhere = torch.full_like(params, float("nan"))
+        trials, n = params.shape
+        return BFGSState(params.new_zeros(trials, n, n), nowhere, nowhere[:, 0].clone(), nowhere.clone())
+
+    def step(self, params: Params, state: BFGSState, oracle: Oracle, factor: Hyper) -> tuple[Params, BFGSState]:
+        x, (H, seen, f, g) = params, state
+        known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
+        f, g = ask(oracle, x, ~known, f, g)
+
+        d = -_times(H, g)
+        fresh = ~(dot(g, d) < 0)
+        d = d.where(~fresh[:, None], -g)
+        lr = torch.as_tensor(self.lr * factor, dtype=x.dtype, device=x.device).reshape(-1).expand(len(f))
+        first = torch.where(fresh, lr * (1 / g.abs().sum(dim=1)).clamp(max=1), lr)
+        a, f_new, g_new = line_search(
+            oracle,
+            x,
+            d,
+            f,
+            g,
+            first,
+            kind=self.line_search,
+            c1=self.c1,
+            c2=self.c2,
+            most_evaluations=self.most_evaluations,
+        )
+
+        moved = a > 0
+        x_new = x.where(~moved[:, None], x + a[:, None] * d)
+        kept = torch.where((fresh | ~moved)[:, None, None], 0, H)
+        return x_new, BFGSState(updated(kept, x_new - x, g_new - g), x_new, f_new, g_new)
+
+
+def updated(H: Square, s: Params, y: Params) -> Square:
+    """H with one pair more, equation 6.17 multiplied out; a matrix of zeros begins with (sᵀy / yᵀy) I, equation 6.20.
+
+        u = H y,   v = ½ ρ (1 + ρ yᵀu) s − ρ u,   H ← H + s vᵀ + v sᵀ
+
+    A pair whose curvature is not positive changes nothing.
+    """
+    sy, yy = dot(s, y), dot(y, y)
+    keep: Bool[Tensor, "trials"] = (sy > torch.finfo(s.dtype).eps * yy) & yy.isfinite()
+    s, y, rho = s.where(keep[:, None], 0), y.where(keep[:, None], 0), torch.where(keep, 1 / sy, 0)
+    H = H.clone()
+    diagonal = H.diagonal(dim1=1, dim2=2)
+    diagonal += torch.where(keep & (H[:, 0, 0] == 0), sy / yy, 0)[:, None]
+    u = _times(H, y)
+    v = (0.5 * rho * (1 + rho * dot(y, u)))[:, None] * s - rho[:, None] * u
+    H.addcmul_(s[:, :, None], v[:, None, :])
+    return H.addcmul_(v[:, :, None], s[:, None, :])
+
+
+def _times(H: Square, v: Params) -> Params:
+    return torch.bmm(H, v[:, :, None]).squeeze(2)

@@ -1,0 +1,111 @@
+"""What the methods that solve with a matrix of second derivatives share."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from ..errors import one_line
+from ..interfaces import Hyper, Loss, Matrix, Oracle, Params, Product, Rows
+from .line_search import Rowwise
+
+LIMIT = 2000
+"""Most parameters of a method that holds a whole matrix a trial [2,000: 32 MB in float64, 2,000 products and some seconds]."""
+Dense = Float[Tensor, "rows n n"]
+
+
+def check_curved(matrix: Matrix, params: Params, oracle: Oracle, limit: int | None = None) -> None:
+    """Ask once for a product with the matrix.
+
+    Args:
+        matrix: which one the optimizer needs.
+        params: start of one trial.
+        oracle: what is asked.
+        limit: most parameters; None: any number.
+
+    Raises:
+        ValueError: there are too many parameters, or the matrix cannot be told; one line that says what is needed.
+    """
+    n = params.shape[1]
+    if limit is not None and n > limit:
+        raise ValueError(
+            f"it holds a matrix of all parameters, for at most {limit:,} of them, not {n:,}; take hessian_free or trust_region"
+        )
+    _, _, product = oracle.curved(matrix, params)
+    try:
+        product(torch.zeros_like(params))
+    except (RuntimeError, NotImplementedError) as error:
+        raise ValueError(f"its second derivatives cannot be found: {one_line(error)}") from error
+
+
+def searching(grad: Params) -> Rows:
+    """The trials with a gradient that is finite and not zero, as `chosen` gives them."""
+    return chosen(grad.isfinite().all(dim=1) & (grad != 0).any(dim=1), len(grad))
+
+
+def chosen(truth: Bool[Tensor, "_"], trials: int) -> Rows:
+    """Where it is true. One place among several trials is named twice: sums over a single row have other bits than over two."""
+    rows = truth.nonzero().squeeze(1)
+    return rows.expand(2) if len(rows) == 1 and trials > 1 else rows
+
+
+def rate(lr: Hyper, like: Params) -> Float[Tensor, "trials 1"]:
+    """The rate of each trial as a column."""
+    return torch.as_tensor(lr, dtype=like.dtype, device=like.device).reshape(-1, 1).expand(len(like), 1)
+
+
+def dense(product: Product, like: Params, rows: Rows) -> Dense:
+    """The matrices of these trials, column by column."""
+    n = like.shape[1]
+    unit, made = like.new_zeros(len(rows), n), like.new_empty(len(rows), n, n)
+    for k in range(n):
+        unit[:, k] = 1
+        made[:, k] = product(unit, rows)
+        unit[:, k] = 0
+    made = 0.5 * (made + made.mT)
+    # what the loss does not depend on, such as moving statistics, has neither curvature nor gradient
+    unused = (made == 0).all(dim=2).to(made.dtype)
+    return made + torch.diag_embed(unused)
+
+
+def aligned(
+    matrix: Dense, v: Float[Tensor, "rows n"], diagonal: float
+) -> tuple[Float[Tensor, "rows m m"], Float[Tensor, "rows m"]]:
+    """A and v, filled up to a multiple of 16 numbers: by this diagonal, and by zeros.
+
+    LAPACK takes matrices that begin at a multiple of 64 bytes by other paths, and where one begins would depend on the trials
+    before it.
+    """
+    n = matrix.shape[1]
+    spare = -n % 16
+    if spare == 0:
+        return matrix, v
+    larger = F.pad(matrix, (0, spare, 0, spare))
+    larger[:, range(n, n + spare), range(n, n + spare)] = diagonal
+    return larger, F.pad(v, (0, spare))
+
+
+def times(matrix: Dense, v: Float[Tensor, "rows n"]) -> Float[Tensor, "rows n"]:
+    """A v; as sums over the last dimension, whose bits do not depend on the number of rows."""
+    return (matrix * v[:, None, :]).sum(dim=2)
+
+
+def downhill(matrix: Dense, grad: Float[Tensor, "rows n"]) -> Float[Tensor, "rows n"]:
+    """−A⁻¹ g by Cholesky's factors; nan for a trial whose matrix is not positive definite."""
+    n, (matrix, grad) = grad.shape[1], aligned(matrix, grad, 1.0)
+    factor, info = torch.linalg.cholesky_ex(matrix)
+    fits = (info == 0)[:, None] & factor.diagonal(dim1=1, dim2=2).isfinite().all(dim=1, keepdim=True)
+    identity = torch.eye(matrix.shape[1], dtype=matrix.dtype, device=matrix.device)
+    found = torch.cholesky_solve(-grad[..., None], factor.where(fits[..., None], identity))[..., 0]
+    return found.where(fits, torch.nan)[:, :n]
+
+
+def gain(before: Loss, after: Loss, promised: Rowwise) -> Rowwise:
+    """What a step gained over what the quadratic model promised; where both drown in rounding, 1.
+
+    Source: Conn, Gould & Toint, "Trust-region methods" (2000), section 17.4.2.
+    """
+    slack = 10 * torch.finfo(before.dtype).eps * before.abs()
+    return (before - after + slack) / (promised + slack)

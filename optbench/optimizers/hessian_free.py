@@ -1,0 +1,144 @@
+"""Hessian-free optimization: Newton-like steps of large networks by conjugate gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from ..checks import check_settings, setting
+from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params, Product, Rows
+from .curvature import check_curved, chosen, gain, rate, searching
+from .line_search import dot
+
+
+class HessianFreeState(NamedTuple):
+    """d: what conjugate gradients came to last, [trials, n]; damping: the present one, [trials]."""
+
+    d: Params
+    damping: Float[Tensor, "trials"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HessianFree(Optimizer[HessianFreeState]):
+    """Truncated Newton with the Gauss–Newton matrix and adapted damping; for any number of parameters.
+
+        d ← about −(G + damping I)⁻¹ g, by conjugate gradients that begin at decay · d
+        ϱ ← (f(x) − f(x + lr d)) / −(lr gᵀd + ½ lr² dᵀG d)
+        damping ← 3/2 damping where ϱ < ¼,   ⅔ damping where ϱ > ¾
+        x ← x + a d,   a the first of lr, lr/2, lr/4, … with f(x + a d) ≤ f(x) + c1 a gᵀd
+
+    Conjugate gradients of a trial end after i iterations once φ, the damped quadratic model, is negative and has come down
+    by less than k · tolerance of itself in the last k = max(10, i/10) of them, or once the residual is √ε ‖g‖, ε the precision
+    of the numbers. G = Jᵀ ∇²L J is known by its products alone.
+
+    A step counts one evaluation at x, two for each product, of which there is one more than iterations from the second step
+    on, and one for each a; trials that are done take no part in further ones. All look at the step's batch, which should be
+    large: the author uses all of the data for g and f, and thousands of samples for G. Not taken over from the paper are
+    preconditioning, which needs gradients of single samples, and choosing among earlier iterates of conjugate gradients. A
+    trial whose gradient is zero or not finite stays where it is, as does one for which no a is found.
+
+    Args:
+        lr: first length a; 1 is the method's own. Schedules multiply it.
+        damping: the first one, in units of the curvature.
+        decay: part of the last d with which conjugate gradients begin.
+        tolerance: relative progress per iteration at which they end.
+        most_products: iterations at most.
+        c1: decrease asked for, as a part of what the slope promises.
+        most_evaluations: lengths a that are tried.
+
+    Raises:
+        ValueError: a value lies outside its range; the message names the trial. The loss is no convex function of outputs.
+
+    Source: Martens, "Deep learning via Hessian-free optimization", ICML 2010, sections 4.1, 4.4 and Algorithm 2, there with
+    decay 1; decay, c1 and ϱ without damping as in the author's code and in Martens & Sutskever, "Training deep and
+    recurrent networks with Hessian-free optimization" (2012).
+    """
+
+    family: ClassVar[str] = "second order"
+
+    lr: Hyper = setting(1.0, least=0)
+    damping: Hyper = setting(1.0, least=0)
+    decay: Hyper = setting(0.95, least=0, most=1)
+    tolerance: Hyper = setting(5e-4, above=0)
+    most_products: int = setting(100, least=1)
+    c1: Hyper = setting(1e-2, above=0, below=1)
+    most_evaluations: int = setting(20, least=1)
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    def init(self, params: Params, layout: Layout) -> HessianFreeState:
+        return HessianFreeState(torch.zeros_like(params), rate(self.damping, params)[:, 0].clone())
+
+    def check(self, params: Params, oracle: Oracle) -> None:
+        check_curved("gauss_newton", params, oracle)
+
+    def step(
+        self, params: Params, state: HessianFreeState, oracle: Oracle, factor: Hyper
+    ) -> tuple[Params, HessianFreeState]:
+        x, (last, damping) = params, state
+        f, g, product = oracle.gauss_newton(x)
+        rows = searching(g)
+        if len(rows) == 0:
+            return x, state
+        first, tolerance = (rate(self.decay, x) * last)[rows], rate(self.tolerance, x)[rows, 0]
+        d, Gd = conjugate(product, g[rows], first, damping[rows], tolerance, rows, self.most_products)
+        last = last.index_copy(0, rows, d.nan_to_num(0.0, 0.0, 0.0))
+
+        a, c1 = rate(self.lr * factor, x)[rows], rate(self.c1, x)[rows, 0]
+        f, g, slack = f[rows], g[rows], 4 * torch.finfo(x.dtype).eps * f[rows].abs()
+        slope, left = dot(g, d), torch.arange(len(rows), device=x.device)
+        for k in range(self.most_evaluations):
+            place = rows[left]
+            onward = x[place] + a[left] * d[left]
+            f_new, _ = oracle(onward, place)
+            if k == 0:
+                rho = gain(f, f_new, -a[:, 0] * slope - 0.5 * a[:, 0] ** 2 * dot(d, Gd))
+                change = torch.where(rho > 0.75, 2 / 3, torch.where(rho >= 0.25, 1.0, 1.5)).to(x.dtype)
+                damping = damping.index_copy(0, rows, damping[rows] * change)
+            good = f_new <= f[left] + c1[left] * a[left, 0] * slope[left] + slack[left]
+            x = x.index_copy(0, place, onward.where(good[:, None], x[place]))
+            left = left[chosen(~good, len(x))]
+            if len(left) == 0:
+                break
+            a = a.index_copy(0, left, a[left] / 2)
+        return x, HessianFreeState(last, damping)
+
+
+def conjugate(
+    product: Product,
+    g: Params,
+    first: Params,
+    damping: Float[Tensor, "trials"],
+    tolerance: Float[Tensor, "trials"],
+    rows: Rows,
+    most: int,
+) -> tuple[Params, Params]:
+    """About the solution d of (G + damping I) d = −g, begun at `first`, and G d; all of the trials in rows."""
+    d, Gd = first, product(first, rows) if bool((first != 0).any()) else torch.zeros_like(first)
+    left = torch.arange(len(g), device=g.device)
+    r = -g - Gd - damping[:, None] * d
+    small = torch.finfo(g.dtype).eps ** 0.5 * g.norm(dim=1)
+    q, rr, models = r, dot(r, r), [0.5 * dot(d, g - r)]
+    for i in range(1, most + 1):
+        Gq, at = product(q, rows[left]), damping[left, None]
+        a = (rr / (dot(q, Gq) + at[:, 0] * dot(q, q)))[:, None]
+        d, Gd = d.index_copy(0, left, d[left] + a * q), Gd.index_copy(0, left, Gd[left] + a * Gq)
+        r = r - a * (Gq + at * q)
+        models.append(models[-1].index_copy(0, left, 0.5 * dot(d[left], g[left] - r)))
+        k = max(10, i // 10)
+        going = r.isfinite().all(dim=1) & (r.norm(dim=1) > small[left])
+        if i > k:
+            now, then = models[i][left], models[i - k][left]
+            going = going & ~((now < 0) & ((now - then) / now < k * tolerance[left]))
+        kept = chosen(going, len(g))
+        if len(kept) == 0:
+            break
+        rr_new = dot(r, r)
+        q, rr = (r + (rr_new / rr)[:, None] * q)[kept], rr_new[kept]
+        r, left = r[kept], left[kept]
+    return d, Gd

@@ -1,0 +1,1 @@
+"""natural_gradient."""

@@ -65,7 +65,7 @@ def in_place(module: GraphModule, shape: torch.Size) -> Bind:
     run, own = module.forward, scratch.tensors
 
     def bind(numbers: Sequence[float], made: Sequence[Tensor]) -> Callable[..., None]:
-        given = [torch.tensor(x, dtype=_kind(x)) if k in as_tensors else x for k, x in enumerate(numbers)]
+        given = [as_tensor(x) if k in as_tensors else x for k, x in enumerate(numbers)]
         return lambda *block: run(*block, *given, *made, *own)
 
     return bind
@@ -84,16 +84,16 @@ def _numbers_as_tensors(graph: Graph, scratch: _Scratch) -> set[int]:
         takes = [str(a.type) == "Tensor" for a in node.target._schema.arguments]
         for k, value in enumerate(node.args):
             if takes[k] and isinstance(value, (int, float)):
-                node.update_arg(k, scratch.hold(torch.tensor(value, dtype=_kind(value))))
+                node.update_arg(k, scratch.hold(as_tensor(value)))
             elif not takes[k]:
                 plain.add(value) if isinstance(value, Node) else None
         plain |= {value for value in node.kwargs.values() if isinstance(value, Node)}
     return {k for k, node in enumerate(inputs) if node not in plain}
 
 
-def _kind(number: float) -> torch.dtype:
-    """The type that keeps every digit; a tensor without dimensions leaves that of the others as it is."""
-    return torch.float64 if isinstance(number, float) else torch.int64
+def as_tensor(number: float) -> Tensor:
+    """Every digit of it, without dimensions, so that it leaves the type of the others in an operation as it is."""
+    return torch.tensor(number, dtype=torch.float64 if isinstance(number, float) else torch.int64)
 
 
 def _call_by_name(node: Node) -> None:

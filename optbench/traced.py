@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from .errors import UsageError
-from .in_place import Bind, in_place
+from .in_place import Bind, as_tensor, in_place
 from .interfaces import FirstOrder, Hyper, Params
 
 
@@ -95,8 +95,34 @@ class Traced:
 
 
 def _compiled(graph: torch.fx.GraphModule) -> Bind:
+    """One kernel. Numbers reach it as tensors without dimensions: another plain number might compile it again."""
+    for node in graph.graph.nodes:
+        if node.op == "call_function":
+            _take_tensors(graph.graph, node)
+    graph.recompile()
     run = torch.compile(graph, fullgraph=True)
-    return lambda numbers, made: lambda *whole: run(*whole, *numbers, *made)
+    return lambda numbers, made: lambda *whole: run(*whole, *map(as_tensor, numbers), *made)
+
+
+def _take_tensors(graph: torch.fx.Graph, node: torch.fx.Node) -> None:
+    """Let this operation have tensors where it has been given inputs for plain numbers."""
+    operation: Any = node.target
+    for key in ("alpha", "value"):  # x + alpha y, x + value y z: the factor goes to y
+        factor = node.kwargs.get(key)
+        if isinstance(factor, torch.fx.Node):
+            with graph.inserting_before(node):
+                scaled = graph.call_function(torch.ops.aten.mul.Tensor, (node.args[1], factor))
+            node.update_arg(1, scaled)
+            node.kwargs = {k: v for k, v in node.kwargs.items() if k != key}
+    wanted = [str(a.type) for a in operation._schema.arguments]
+    numbers = [k for k, a in enumerate(node.args) if isinstance(a, torch.fx.Node) and "Tensor" not in wanted[k]]
+    if numbers:
+        for k in numbers:
+            wanted[k] = "Tensor" if wanted[k] in ("number", "float", "int") else wanted[k].replace("number", "Tensor")
+        for name in operation.overloadpacket.overloads():
+            form = getattr(operation.overloadpacket, name)
+            if [str(a.type) for a in form._schema.arguments] == wanted:
+                node.target = form
 
 
 class _Numbers(TorchDispatchMode):

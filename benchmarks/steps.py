@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from optbench.columns import Stepper
-from optbench.traced import check_compiler
 from optbench.errors import UsageError
 from optbench.interfaces import FirstOrder, Layout, Loss, Oracle, Params, Rows
 from optbench.registry import build
+from optbench.traced import check_compiler
 
 from .timing import Row, compared, in_turn, seconds
 

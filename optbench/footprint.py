@@ -93,7 +93,8 @@ def footprint(make: Callable[[], Optimizer], dtype: torch.dtype) -> Footprint:
         UsageError: it runs on none of the problems that it is measured on.
     """
     rows = [_bytes(make, Bowl(shape=(n,), dtype=dtype)) for n in SIZES]
-    layer = _bytes(make, Bowl(shape=(SIDE, SIDE), dtype=dtype)) if _affordable(rows) else None
+    known = all(found is not None and found.size == found.first for found in rows)  # then no step need be made
+    layer = _bytes(make, Bowl(shape=(SIDE, SIDE), dtype=dtype), begun=known) if _affordable(rows) else None
     layers = None if layer is None else layer.size / SIDE**2
     sizes = [found.size for found in rows if found is not None]
     if len(sizes) == len(SIZES):
@@ -122,16 +123,17 @@ def told(make: Callable[[], Optimizer]) -> str:
 
 @dataclass(frozen=True)
 class Measured:
-    """Bytes of a state, and whether it still grows."""
+    """Bytes of a state after some steps and before the first, and whether it still grows."""
 
     size: int
+    first: int
     grows: bool
 
 
-def _bytes(make: Callable[[], Optimizer], problem: Problem) -> Measured | None:
+def _bytes(make: Callable[[], Optimizer], problem: Problem, begun: bool = False) -> Measured | None:
     """What one trial keeps; None where the optimizer refuses the problem."""
     try:
-        return _measured(make(), problem)
+        return _measured(make(), problem, begun)
     except (UsageError, ValueError):
         return None
 
@@ -142,14 +144,15 @@ def _affordable(rows: Sequence[Measured | None]) -> bool:
     return first is None or last is None or last.size < 2 * max(first.size, 1) * SIZES[-1] / SIZES[0]
 
 
-def _measured(optimizer: Optimizer, problem: Problem) -> Measured:
+def _measured(optimizer: Optimizer, problem: Problem, begun: bool = False) -> Measured:
+    """begun: the state before the first step is all there will be."""
     trial = Trials(problem, optimizer, Constant(), [], [0], 100)
-    sizes = []
-    for step in range(max(STEPS)):
+    sizes = [state_bytes(trial.state)]
+    for step in range(0 if begun else max(STEPS)):
         trial.step(step)
         if step + 1 in STEPS:
             sizes.append(state_bytes(trial.state))
-    return Measured(sizes[-1], sizes[-1] > sizes[0])
+    return Measured(sizes[-1], sizes[0], not begun and sizes[-1] > sizes[1])
 
 
 def _curve(sizes: Sequence[int]) -> tuple[float, float]:

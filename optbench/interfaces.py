@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -234,6 +234,21 @@ class Problem(abc.ABC):
         return None
 
 
+class Factors(NamedTuple):
+    """The Fisher matrix of a layer's weights as a Kronecker product, A of inputs and G of outputs, one of each a trial.
+
+    A: second moment of the inputs, with a one appended where there is a bias, summed over the places where the layer acts on
+        a sample, the mean over samples: `[trials, inputs, inputs]`.
+    G: second moment of the loss's gradients by the outputs, as they are for outputs drawn from the model: the mean over
+        places, summed over samples, each of which has its share in the loss: `[trials, outputs, outputs]`.
+    bias: name of the bias, if there is one.
+    """
+
+    A: Float[Tensor, "trials _ _"]
+    G: Float[Tensor, "trials _ _"]
+    bias: str | None
+
+
 @runtime_checkable
 class Product(Protocol):
     """A symmetric matrix of each trial, by what it makes of vectors."""
@@ -278,6 +293,16 @@ class Oracle(abc.ABC):
     def gauss_newton(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
         """`curved` with the generalised Gauss–Newton matrix."""
         return self.curved("gauss_newton", params, rows)
+
+    def kronecker(self, params: Params) -> dict[str, Factors]:
+        """Kronecker factors of the layers that have some, on the step's batch, by the names of their weights.
+
+        Counts as one more evaluation of each trial: it goes through the network and back once.
+
+        Raises:
+            ValueError: they cannot be told here; one line that names what is in the way.
+        """
+        raise ValueError(f"{type(self).__name__} tells loss and gradient alone, not what goes through the layers")
 
 
 class Optimizer(abc.ABC, Generic[State]):

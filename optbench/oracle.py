@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import torch
 
-from .interfaces import Batch, Loss, Matrix, Oracle, Params, Problem, Product, Rows, Stream, select
+from .interfaces import Batch, Factors, Loss, Matrix, Oracle, Params, Problem, Product, Rows, Stream, select
+from .kronecker import kronecker_factors
 from .products import PRODUCTS, Vectors
 
 MOMENTUM = 0.1
@@ -93,6 +94,25 @@ class BatchOracle(Oracle):
         if rows is not None:
             rows = torch.as_tensor(rows, dtype=torch.int64, device=params.device)
         return loss, grad, _Products(self, matrix, params, rows)
+
+    def kronecker(self, params: Params) -> dict[str, Factors]:
+        self._count(len(self.steps), None)
+        parts = chunks(len(params), self.problem.loss_chunk or len(params))
+        found = [
+            [
+                kronecker_factors(self.problem, params[part], None if b is None else select(b, part), step)
+                for step, b in zip(self.steps, self._batches_of(None), strict=True)
+            ]
+            for part in parts
+        ]
+        return {
+            name: Factors(
+                torch.cat([_mean_of([batch[name].A for batch in part]) for part in found]),
+                torch.cat([_mean_of([batch[name].G for batch in part]) for part in found]),
+                first.bias,
+            )
+            for name, first in found[0][0].items()
+        }
 
     def _count(self, evaluations: int, rows: Rows | None) -> None:
         """So many more of these trials, or of all."""

@@ -147,7 +147,7 @@ def test_an_interrupt_is_one_line_and_exit_status_130(typed, monkeypatch: pytest
 
 TABLES = {
     "executor": EXECUTORS,
-    "suite": ["smoke", "quick", "deep"],
+    "suite": ["smoke", "smoke_optimizers", "quick", "deep"],
     "data": DATASETS,
     "instrument": INSTRUMENTS,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,10 +25,9 @@ def main(words: list[str] | None = None) -> int:
     if asked.smoke:
         smoke.write(smoke.run(), DOCS / "optimizers" / optimizer_pages.SMOKE)
     stale = []
-    for folder, files in (
-        (DOCS / "optimizers", optimizer_pages.pages(DOCS / "optimizers")),
-        (DOCS / "schedules", schedule_pages.pages()),
-    ):
+    schedules, optimizers = DOCS / "schedules", DOCS / "optimizers"
+    for folder, make in ((schedules, schedule_pages.pages), (optimizers, partial(optimizer_pages.pages, optimizers))):
+        files = make()
         if asked.check:
             stale += differences(folder, files)
         else:

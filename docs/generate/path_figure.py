@@ -16,7 +16,7 @@ from optbench.report.theme import LIGHT, PAGE, SIZES, Theme
 from .walks import GAP, LANDSCAPES, Landscape, Walk, walk
 
 SIDE, SPACE, TOP, BOTTOM = 400, 32, 76, 34
-DOTS = 150
+DOTS = 120
 """At most so many steps are drawn as dots; of longer paths every second, fifth, tenth …"""
 
 

@@ -40,7 +40,8 @@ def _page(name: str) -> str:
     )  # fmt: skip
     return page(
         name,
-        f"{plain(told['summary'])} [All schedules](README.md)",
+        "[All schedules](README.md)",
+        plain(told["summary"]),
         code(told["formula"]),
         "\n\n".join(plain(part) for part in told["text"].splitlines()),
         section("Curve", f"![Factor of {name} over {STEPS} steps](curves/{name}.svg){note}"),

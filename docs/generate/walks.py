@@ -23,8 +23,10 @@ from optbench.trials import Trials
 GAP = 1e-4
 """f at which a path ends, once it has stayed below for so many steps."""
 STAYS = 50
-RATES, FEWER = 41, 13
-"""Rates tried, evenly spread over the logarithm; fewer where trials are stepped one after the other."""
+RATES = 41
+"""Rates tried, evenly spread over the logarithm. A flow's path is the same at all, so of flows the highest alone is, and
+then one at which the path has so many steps."""
+FLOW_STEPS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,9 @@ class Ravine(Quadratic):
 
     def start(self, seeds: Sequence[int]) -> Params:
         return torch.tensor([-1.17, -0.39], **self.kind).repeat(len(seeds), 1)
+
+    def domain(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        return ((-1.8, 2.2), (-1.8, 2.2))
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Landscape:
 
 
 LANDSCAPES = (
-    Landscape("Ravine: quadratic, κ = 100", Ravine(), 500, (0.004, 0.016, 0.05, 0.15, 0.4, 0.9, 1.8, 3.2, 5.0)),
+    Landscape("Ravine: quadratic, κ = 100", Ravine(), 500, (0.002, 0.008, 0.025, 0.08, 0.2, 0.5, 1.0, 1.8, 2.8)),
     Landscape("Rosenbrock's valley", Rosenbrock(), 2000, (1.5, 5, 14, 30, 100, 250, 550, 1100, 2000)),
 )
 
@@ -100,13 +105,17 @@ class Walk:
 def walk(name: str, landscape: Landscape) -> Walk | str:
     """The path with the fewest steps to GAP, or the lowest end where none arrives; why there is none as a sentence."""
     try:
-        return _walk(name, landscape)
+        rates = _rates(name)
+        found = _walk(name, landscape, rates)
+        if rates is not None and len(rates) == 1 and found.steps < FLOW_STEPS:  # steps too long for a curve
+            found = _walk(name, landscape, [rates[0] * found.steps / FLOW_STEPS])
+        return found
     except (UsageError, ValueError) as error:
         return str(error)
 
 
-def _walk(name: str, landscape: Landscape) -> Walk:
-    problem, rates = landscape.problem, _rates(name)
+def _walk(name: str, landscape: Landscape, rates: list[float] | None) -> Walk:
+    problem = landscape.problem
     settings = {} if rates is None else {"lr": torch.tensor(rates, **problem.kind)[:, None]}
     trials = Trials(
         problem,
@@ -118,12 +127,13 @@ def _walk(name: str, landscape: Landscape) -> Walk:
     )
     path, losses = [trials.judged], problem.objective(trials.judged, 0)
     arrival = torch.full_like(losses, math.inf)
-    for step in range(1, landscape.steps + STAYS + 1):
+    stays = 0 if len(losses) == 1 else STAYS  # what has one rate alone cannot be found at a lucky one
+    for step in range(1, landscape.steps + stays + 1):
         trials.step(step - 1)
         path.append(trials.judged)
         losses = problem.objective(trials.judged, step).nan_to_num(math.inf, math.inf)
         arrival = torch.where(losses <= GAP, arrival.clamp(max=step), math.inf)
-        if float(arrival.min()) <= min(step - STAYS, landscape.steps):
+        if float(arrival.min()) <= min(step - stays, landscape.steps):
             break
     arrived = bool(arrival.min() <= landscape.steps)
     steps = int(arrival.min()) if arrived else landscape.steps
@@ -140,5 +150,4 @@ def _rates(name: str) -> list[float] | None:
     if "log_uniform" not in space:
         return None
     low, high = map(float, space["log_uniform"])
-    one_by_one = getattr(registry.table("optimizer")[name], "sequential", False)
-    return np.geomspace(low, high, FEWER if one_by_one else RATES).tolist()
+    return [high] if registry.table("optimizer")[name].family == "flow" else np.geomspace(low, high, RATES).tolist()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_settings
-from ..interfaces import Hyper, Loss, Matrix, Oracle, Params, Product, Rows, UpdateModifier
+from ..interfaces import Factors, Hyper, Loss, Matrix, Oracle, Params, Product, Rows, UpdateModifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +69,9 @@ class Listening(Oracle):
         loss, grad, product = self.inner.curved(matrix, params, rows)
         self._hear(rows, grad)
         return loss, grad, product
+
+    def kronecker(self, params: Params) -> dict[str, Factors]:
+        return self.inner.kronecker(params)
 
     def _hear(self, rows: Rows | None, grad: Params) -> None:
         if not (self.answers and self.answers[-1][0] is None):

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..interfaces import Hyper, Layout, Loss, Matrix, Oracle, Params, Product, Rows
+from ..interfaces import Factors, Hyper, Layout, Loss, Matrix, Oracle, Params, Product, Rows
 
 Change = Callable[[Params, Loss, Params, Rows | None], tuple[Loss, Params]]
 Bend = Callable[[Params, Rows | None], Params]
@@ -45,6 +45,10 @@ class DerivedOracle(Oracle):
             return product(v, rows) + bend(v, whose)
 
         return loss, grad, bent
+
+    def kronecker(self, params: Params) -> dict[str, Factors]:
+        """Those of the loss itself; a penalty has none."""
+        return self.inner.kronecker(params)
 
 
 def of_rows(value: Hyper, rows: Rows | None) -> float | Tensor:

@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Loss, Matrix, Oracle, OracleModifier, Params, Product, Rows
+from ..interfaces import Factors, Hyper, Layout, Loss, Matrix, Oracle, OracleModifier, Params, Product, Rows
 from ..randomness import Randomness
 from .derived import of_rows, penalised
 
@@ -62,6 +62,9 @@ class NoisyAnswers(Oracle):
     def curved(self, matrix: Matrix, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
         loss, grad, product = self.inner.curved(matrix, params, rows)
         return loss, grad + self._noise(params, rows), product
+
+    def kronecker(self, params: Params) -> dict[str, Factors]:
+        return self.inner.kronecker(params)
 
     def _noise(self, params: Params, rows: Rows | None) -> Params:
         noise = self.random.normal(self.step, params.shape[1], rows, params.dtype)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,16 @@ def lead(out: Any) -> Any:
 
 Watch = Callable[[str, nn.Module, Any], None]
 """Called with (name of the layer, layer, its output `[trials, batch, …]`) after each layer."""
+
+
+@runtime_checkable
+class Trace(Protocol):
+    """A watch that is also shown what goes into each layer, and what comes out as the next one gets it."""
+
+    def __call__(self, name: str, layer: nn.Module, out: Any) -> None: ...
+
+    def through(self, layer: nn.Module, names: Mapping[str, str], inputs: tuple[Any, ...], out: Any) -> None:
+        """A layer has run; names: its parameters' names in the layer → in the row. One trial alone has no dimension of trials."""
 
 
 @dataclass

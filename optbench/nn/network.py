@@ -14,7 +14,7 @@ from ..interfaces import Layout, Params
 from ..randomness import Randomness, derive
 from .blocks import Composite
 from .foreign import Foreign
-from .forward import Pass, lead
+from .forward import Pass, Trace, lead
 from .initialisers import NORMS, initialise, known
 from .layers import LAYERS
 
@@ -243,6 +243,8 @@ def _leaf(layer: Callable[..., Any], module: nn.Module, path: str, names: Mappin
         out = layer(module, given, *inputs, run)
         if run.watch is not None:
             run.watch(path, module, lead(out) if alone else out)
+            if isinstance(run.watch, Trace):
+                run.watch.through(module, names, inputs, out)
         return out
 
     return call

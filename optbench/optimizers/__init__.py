@@ -25,6 +25,7 @@ from .from_torch import FromTorch
 from .gauss_newton import GaussNewton
 from .gradient_flow import GradientFlow
 from .hessian_free import HessianFree
+from .kfac import KFAC
 from .lamb import LAMB
 from .lars import LARS
 from .lbfgs import LBFGS
@@ -109,6 +110,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "natural_gradient": NaturalGradient,
     "trust_region": TrustRegion,
     "hessian_free": HessianFree,
+    "kfac": KFAC,
     "gradient_flow": GradientFlow,
     "sign_flow": SignFlow,
     "adam_flow": AdamFlow,

@@ -56,18 +56,20 @@ def rate(lr: Hyper, like: Params) -> Float[Tensor, "trials 1"]:
     return torch.as_tensor(lr, dtype=like.dtype, device=like.device).reshape(-1, 1).expand(len(like), 1)
 
 
-def dense(product: Product, like: Params, rows: Rows) -> Dense:
-    """The matrices of these trials, column by column."""
-    n = like.shape[1]
-    unit, made = like.new_zeros(len(rows), n), like.new_empty(len(rows), n, n)
+def dense(product: Product, grad: Params, rows: Rows) -> Dense:
+    """The matrices of these trials, column by column.
+
+    What the loss does not depend on, such as moving statistics, has neither curvature nor gradient; it gets the curvature 1.
+    """
+    n = grad.shape[1]
+    unit, made = grad.new_zeros(len(rows), n), grad.new_empty(len(rows), n, n)
     for k in range(n):
         unit[:, k] = 1
         made[:, k] = product(unit, rows)
         unit[:, k] = 0
     made = 0.5 * (made + made.mT)
-    # what the loss does not depend on, such as moving statistics, has neither curvature nor gradient
-    unused = (made == 0).all(dim=2).to(made.dtype)
-    return made + torch.diag_embed(unused)
+    unused = (made == 0).all(dim=2) & (grad[rows] == 0)
+    return made + torch.diag_embed(unused.to(made.dtype))
 
 
 def aligned(
@@ -103,9 +105,9 @@ def downhill(matrix: Dense, grad: Float[Tensor, "rows n"]) -> Float[Tensor, "row
 
 
 def gain(before: Loss, after: Loss, promised: Rowwise) -> Rowwise:
-    """What a step gained over what the quadratic model promised; where both drown in rounding, 1.
+    """What a step gained over what the quadratic model promised: 1 where both drown in rounding, −∞ where it promised a rise.
 
     Source: Conn, Gould & Toint, "Trust-region methods" (2000), section 17.4.2.
     """
     slack = 10 * torch.finfo(before.dtype).eps * before.abs()
-    return (before - after + slack) / (promised + slack)
+    return torch.where(promised + slack > 0, (before - after + slack) / (promised + slack), -torch.inf)

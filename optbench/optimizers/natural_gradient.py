@@ -49,7 +49,7 @@ class NaturalGradient(Optimizer[NaturalGradientState]):
     family: ClassVar[str] = "second order"
 
     lr: Hyper = setting(0.1, least=0)
-    damping: Hyper = setting(1e-3, least=0)
+    damping: Hyper = setting(1e-2, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help env dev bench test speed check format clean
+.PHONY: help env dev bench test speed docs check format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: dev ## the tests
 
 speed: dev ## ours beside bare torch loops
 	$(BIN)/python -m benchmarks.speed
+
+docs: dev ## the pages of optimizers and schedules, and what solves what (minutes)
+	$(BIN)/python -m docs.generate --smoke
 
 check: dev ## format, lint, types, import rules
 	$(BIN)/ruff format --check .

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
-from .errors import UsageError
+from .errors import LeftOutWarning, UsageError
 from .interfaces import Optimizer, Problem, Schedule
 from .registry import build, make, resolve
 from .store import Results
@@ -69,6 +70,8 @@ def run(*overrides: str, **settings: Any) -> Results:
     if not any(word.startswith("executor=") for word in words):
         words.append("executor=serial")
     planned = plan(words)
+    for line in planned.left_out:
+        warnings.warn(line, LeftOutWarning, stacklevel=2)
     with SweepProgress() as progress:
         sweep(planned, progress)
     return Results(planned.results)

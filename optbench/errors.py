@@ -10,6 +10,14 @@ class UsageError(Exception):
     """Something the person typed is wrong; its text is one line that names the fix. The command line exits with 2."""
 
 
+class MisfitError(UsageError):
+    """An optimizer cannot work on a problem; the other runs of a sweep are not concerned."""
+
+
+class LeftOutWarning(UserWarning):
+    """A run that cannot be done was left out of a sweep."""
+
+
 class StoreWarning(UserWarning):
     """Some files of a results folder were left out."""
 

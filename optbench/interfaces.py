@@ -335,6 +335,10 @@ class Optimizer(abc.ABC, Generic[State]):
             ValueError: one line that says what is needed.
         """
 
+    def scratch_bytes(self, params: Params) -> int:
+        """Roughly the bytes that one trial needs in a step beside what elementwise arithmetic on its row `[1, n]` does."""
+        return 0
+
     def select(self, state: State, rows: Rows) -> State:
         """The state of these trials."""
         return select(state, rows)

@@ -21,8 +21,9 @@ def kronecker_factors(problem: Problem, params: Params, batch: Batch, step: int)
     The gradients are those of a loss whose curvature at the outputs is the expected one: with ∇²L = B Bᵀ for each sample,
     and signs ε of equal chance, u = B ε has E[u uᵀ] = ∇²L, and g = Jᵀu is found by going back once. For cross-entropy and
     squared errors ∇²L is the Fisher matrix of the outputs, so that this has the expectation of labels drawn from the model
-    itself, without drawing any. B is the Cholesky factor; ∇²L is raised by √(machine epsilon) of its mean diagonal, as it
-    need not have full rank. The signs are keyed by the step, the same for all trials.
+    itself, without drawing any. B is the root of the diagonal where there is nothing else; otherwise the Cholesky factor of
+    ∇²L, raised by √(machine epsilon) of its mean diagonal, as it need not have full rank. The signs are keyed by the step,
+    the same for all trials.
 
     Layers inside a module that vmap runs are not seen, nor are grouped and transposed convolutions.
 
@@ -69,11 +70,25 @@ def _pulled(loss: Any, outputs: Outputs, k: int, step: int) -> Tensor:
     z = [out.detach().double() for out in outputs]
     at = z[k].requires_grad_()
     value: Loss = loss(tuple(z))
+    if not value.requires_grad:  # a loss that does not look at this output
+        return torch.zeros_like(outputs[k])
     (slope,) = torch.autograd.grad(value.sum(), at, create_graph=True)
-    size = at.shape[-1]
-    columns = [
-        torch.autograd.grad(slope[..., c].sum(), at, retain_graph=True, materialize_grads=True)[0] for c in range(size)
-    ]
+    if not slope.requires_grad:  # nor bends with it
+        return torch.zeros_like(outputs[k])
+
+    def bent(v: Tensor) -> Tensor:
+        return torch.autograd.grad(slope, at, v, retain_graph=True, materialize_grads=True)[0]
+
+    random = Randomness([k], "signs of outputs", at.device)
+    signs = (random.uniform(step, at[0].numel()).view(at.shape[1:]) - 0.5).sign()
+    # squared errors bend each output alone: the diagonal is found at once, however many outputs there are
+    along, diagonal = torch.linspace(1, 2, at.shape[-1], dtype=at.dtype, device=at.device), bent(torch.ones_like(at))
+    whole = bent(along.expand_as(at))
+    apart = (whole - along * diagonal).abs() <= 1e-12 * whole.abs()
+    if bool((apart | whole.isnan()).all()):
+        return (diagonal.clamp(min=0).sqrt() * signs).to(outputs[k])
+
+    columns = [bent(e.expand_as(at)) for e in torch.eye(at.shape[-1], dtype=at.dtype, device=at.device)]
     H = torch.stack(columns, dim=-1)
     diagonal = H.diagonal(dim1=-2, dim2=-1)
     kind = torch.finfo(H.dtype)
@@ -81,8 +96,7 @@ def _pulled(loss: Any, outputs: Outputs, k: int, step: int) -> Tensor:
     B, failed = torch.linalg.cholesky_ex(H + raised)
     # where rounding has left no root, in samples whose curvature is next to nothing, that of the diagonal
     B = torch.where((failed == 0)[..., None, None], B, torch.diag_embed(diagonal.clamp(min=0).sqrt()))
-    signs = Randomness([k], "signs of outputs", at.device).uniform(step, at[0].numel()).view(at.shape[1:]) - 0.5
-    return (B * signs.sign()[..., None, :]).sum(dim=-1).to(outputs[k])
+    return (B * signs[..., None, :]).sum(dim=-1).to(outputs[k])
 
 
 def _factors(calls: list[tuple[nn.Module, Mapping[str, str], Tensor, Tensor]], alone: bool) -> Factors:

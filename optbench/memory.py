@@ -56,8 +56,11 @@ def trial_bytes(problem: Problem, optimizer: Optimizer) -> int:
     """Roughly the bytes that one more trial takes: parameters, gradient and what arithmetic on them leaves, state, batch.
 
     Parameters are counted eight times: before and after a step, gradient, and the intermediate results of an update and of
-    automatic differentiation; the optimizer's state twice, old and new, by its measured size.
+    automatic differentiation; the optimizer's state twice, old and new, by its measured size; what both say that they need
+    beside these.
     """
     one = select(optimizer, slice(0, 1))
-    state = state_bytes(one.init(problem.start([0]), problem.layout))
-    return 8 * problem.layout.n * problem.kind["dtype"].itemsize + 2 * state + problem.scratch_bytes()
+    params = problem.start([0])
+    state = state_bytes(one.init(params, problem.layout))
+    scratch = problem.scratch_bytes() + one.scratch_bytes(params)
+    return 8 * problem.layout.n * problem.kind["dtype"].itemsize + 2 * state + scratch

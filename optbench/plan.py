@@ -14,7 +14,7 @@ import torch
 import yaml
 from hydra.core.override_parser.types import Glob, Override
 
-from .errors import UsageError, near, one_line
+from .errors import MisfitError, UsageError, near, one_line
 from .interfaces import Optimizer, Problem
 from .memory import parse as parse_size
 from .options import GROUPS, Options
@@ -37,6 +37,8 @@ class Plan:
     suite: str | None
     words: list[str]
     configs: list[dict[str, Any]] = field(repr=False)
+    left_out: list[str] = field(default_factory=list)
+    """A line for each run that was left out, as its optimizer cannot work on its problem."""
 
 
 def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
@@ -59,14 +61,15 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
             made, fixed = _block(typed, block, options)
             configs += made
             runs += [_run(config, fixed) for config in made]
-    runs = _distinct(runs)
-    _check(runs)
+    runs, left_out = _fitting(_distinct(runs))
     suite_name = None if "suite" not in typed else str(alternatives("suite", typed["suite"])[0])
     first = configs[0]
     results = Path(str(first["results"] or Path("results") / (suite_name or "sweep")))
     if first["memory"] is not None:
         parse_size(first["memory"])
-    return Plan(_told_apart(runs), first["executor"], results, first["memory"], suite_name, list(words), configs)
+    return Plan(
+        _told_apart(runs), first["executor"], results, first["memory"], suite_name, list(words), configs, left_out
+    )
 
 
 def _block(typed: Mapping[str, Override], suite: list[str], options: Options) -> tuple[list[dict[str, Any]], set[str]]:
@@ -137,7 +140,9 @@ def _group_choices(group: str, override: Override | None, options: Options) -> l
 def _matching(pattern: Glob, names: list[str]) -> list[str]:
     """Names that match; those in a folder only where the pattern names it: glob(torch/*)."""
     in_folders = any("/" in part for part in pattern.include)
-    return pattern.filter([name for name in names if in_folders or "/" not in name])
+    asked = "from_torch" in pattern.include  # a stand-in for classes by path, no optimizer by itself
+    kept = [name for name in names if (in_folders or "/" not in name) and (asked or name != "from_torch")]
+    return pattern.filter(kept)
 
 
 def _config(rest: Mapping[str, Any], nodes: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,14 +285,33 @@ def _told_apart(runs: list[Run]) -> list[Run]:
     ]
 
 
-def _check(runs: Sequence[Run]) -> None:
-    """Build each distinct part once, so that whatever is wrong is said before anything runs."""
-    seen: set[str] = set()
+def _fitting(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """Build each distinct part once, so that whatever is wrong is said before anything runs.
+
+    Returns the runs whose optimizers can work on their problems, and a line for each of the others.
+
+    Raises:
+        UsageError: something is wrong, or no run is left.
+    """
+    known: dict[str, MisfitError | None] = {}
+    fitting, left_out = [], dict[str, MisfitError]()
     for run in runs:
+        misfit = None
         for name, check in run.parts():
-            if name not in seen:
-                check()
-                seen.add(name)
+            if name not in known:
+                try:
+                    check()
+                    known[name] = None
+                except MisfitError as error:
+                    known[name] = error
+            misfit = misfit or known[name]
+        if misfit is None:
+            fitting.append(run)
+        else:
+            left_out[str(misfit)] = misfit
+    if not fitting:
+        raise next(iter(left_out.values()))
+    return fitting, list(left_out)
 
 
 def resolved(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from .data.openml import must_be_downloaded
-from .errors import UsageError, near
+from .errors import MisfitError, UsageError, near
 from .instruments import INSTRUMENTS, Instrument, Surface
 from .interfaces import Modifier, Optimizer, OracleModifier, Problem, Schedule, TrialsModifier, UpdateModifier
 from .nn import Learning
@@ -267,7 +267,7 @@ class Run:
             params, oracle = problem.start([0]), BatchOracle(problem, problem.stream([0]), 1)
             optimizer.check(params, wrapped(oracle, modifiers, params, [0], self.budget))
         except ValueError as error:
-            raise UsageError(f"{self.labels['optimizer']} on {self.labels['problem']}: {error}") from error
+            raise MisfitError(f"{self.labels['optimizer']} on {self.labels['problem']}: {error}") from error
 
     def _check_schedules(self) -> None:
         if self.schedules and self.compile:

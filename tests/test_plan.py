@@ -31,7 +31,7 @@ def test_commas_cross_groups_and_values() -> None:
     ("word", "kind", "expected"),
     [
         ("optimizer=choice(adam,sgd)", "optimizer", ["adam", "sgd"]),
-        ("optimizer=glob(adam*)", "optimizer", ["adam", "adamw"]),
+        ("optimizer=glob(adagr*)", "optimizer", ["adagrad"]),
         ("schedule=glob(*in*, exclude=[*_*,c*])", "schedule", ["halving", "inverse", "linear"]),
         ("problem.n=range(2,5)", "problem", ["rosenbrock", "rosenbrock(n=3)", "rosenbrock(n=4)"]),
         ("optimizer.lr=0.1,0.2", "optimizer", ["adam(lr=0.1)", "adam(lr=0.2)"]),
@@ -133,3 +133,27 @@ def test_planning_composes_each_option_once(monkeypatch: pytest.MonkeyPatch) -> 
 def test_results_go_where_they_are_asked_to() -> None:
     assert plan(["steps=1"]).results == Path("results/sweep")
     assert plan(["results=here/there"]).results == Path("here/there")
+
+
+def test_pairs_that_do_not_fit_are_left_out_with_a_line_each() -> None:
+    planned = plan(["problem=rosenbrock,logistic_regression", "optimizer=adam,kfac"])
+    assert [(r.labels["problem"], r.labels["optimizer"]) for r in planned.runs] == [
+        ("rosenbrock", "adam"),
+        ("logistic_regression", "adam"),
+        ("logistic_regression", "kfac"),
+    ]
+    (line,) = planned.left_out
+    assert line.startswith("kfac on rosenbrock: K-FAC needs a network with linear or convolution layers")
+
+
+def test_a_sweep_of_nothing_but_misfits_is_refused() -> None:
+    with pytest.raises(UsageError, match="kfac on rosenbrock: K-FAC needs a network"):
+        plan(["problem=rosenbrock", "optimizer=kfac"])
+
+
+def test_glob_takes_every_optimizer_but_the_stand_in() -> None:
+    names = {
+        run.labels["optimizer"] for run in plan(["problem=logistic_regression", "optimizer=glob(*)", "steps=5"]).runs
+    }
+    assert {"adam", "kfac", "bfgs"} <= names
+    assert "from_torch" not in names

@@ -132,6 +132,17 @@ def test_bits_of_a_product_do_not_depend_on_the_company(name: str, matrix: Any) 
     assert torch.equal(oracle.curved(matrix, x[[4, 2]])[2](v[[4, 2]]), everyone[[4, 2]])
 
 
+@pytest.mark.parametrize("matrix", ["hessian", "gauss_newton"])
+@pytest.mark.parametrize("name", ["mlp", "cnn", "transformer", "rnn", "resnet"])
+def test_one_trial_alone_has_the_product_that_it_has_among_others(name: str, matrix: Any) -> None:
+    """Layers of one trial are torch's own, with attention among them that cannot be differentiated twice in its fused form."""
+    problem = build("problem", name, NETWORKS[name])
+    (oracle, x), (single, row) = asked(problem), asked(problem, SEEDS[:1])
+    everyone = oracle.curved(matrix, x)[2](vectors(x))
+    alone = single.curved(matrix, row)[2](vectors(x)[:1])
+    torch.testing.assert_close(alone, everyone[:1], rtol=1e-8, atol=1e-10)
+
+
 def test_a_product_counts_two_evaluations_of_each_trial_that_it_is_made_for() -> None:
     oracle, x = asked(TinyNet())
     product = oracle.hessian(x)[2]

@@ -40,13 +40,14 @@ def pages(folder: Path) -> dict[str, str]:
     files = {"README.md": _index(solved), "overview.svg": overview_svg()}
     for name in registry.table("optimizer"):
         drawing = path_svg(name)
-        files[f"{name}.md"] = _page(name, drawing is not None, solved)
+        files[f"{name}.md"] = one(name, drawing is not None, solved)
         if drawing is not None:
             files[f"paths/{name}.svg"] = drawing
     return files
 
 
-def _page(name: str, drawn: bool, solved: pd.DataFrame) -> str:
+def one(name: str, drawn: bool, solved: pd.DataFrame) -> str:
+    """The page of one optimizer; drawn: it has a figure."""
     cls = registry.table("optimizer")[name]
     told = describe(cls)
     rows = [
@@ -112,7 +113,9 @@ def _index(solved: pd.DataFrame) -> str:
         ]
         heads = ("name", "what it is", "state", "same result as")
         about = FAMILIES.get(family, "")
-        parts.append(section("SGD" if family == "sgd" else family.capitalize(), f"{about.capitalize()}.\n\n{table(heads, rows)}"))
+        parts.append(
+            section("SGD" if family == "sgd" else family.capitalize(), f"{about.capitalize()}.\n\n{table(heads, rows)}")
+        )
     parts += [_third_party(), _state(), section("Paths", _how()), section("What solves what", _what(solved))]
     return page("Optimizers", *parts)
 
@@ -180,7 +183,10 @@ def _what(solved: pd.DataFrame) -> str:
         ),
     ):
         rows = [
-            (f"[{name}]({name}.md)", *(smoke.cell(solved, name, problem, role, role == "tuned") for problem in problems))
+            (
+                f"[{name}]({name}.md)",
+                *(smoke.cell(solved, name, problem, role, role == "tuned") for problem in problems),
+            )
             for names in families().values()
             for name in names
             if name in set(solved.optimizer)

@@ -63,5 +63,9 @@ def _path(panel: Panel, path: Walk, index: int) -> None:
     sheet.line(line[:, 0], line[:, 1], theme.line(index), 1.3, panel, zorder=2)
     minimum = LANDSCAPES[0].problem.minimiser()
     assert minimum is not None, "the ravine has a known minimum"
-    sheet.marks([panel.x(float(minimum[0]))], [panel.y(float(minimum[1]))], "+", 8, theme.ink, markeredgewidth=1.2, zorder=3)
-    sheet.marks(pixels[:1, 0], pixels[:1, 1], "o", 4.5, theme.bg, markeredgecolor=theme.ink, markeredgewidth=1, zorder=3)
+    sheet.marks(
+        [panel.x(float(minimum[0]))], [panel.y(float(minimum[1]))], "+", 8, theme.ink, markeredgewidth=1.2, zorder=3
+    )
+    sheet.marks(
+        pixels[:1, 0], pixels[:1, 1], "o", 4.5, theme.bg, markeredgecolor=theme.ink, markeredgewidth=1, zorder=3
+    )

@@ -61,9 +61,7 @@ def summary(results: optbench.Results) -> pd.DataFrame:
             )
     order = {"optimizer": None, "problem": list(PROBLEMS.values()), "role": ["default", "tuned"]}
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    keys = {
-        name: frame[name] if values is None else frame[name].map(values.index) for name, values in order.items()
-    }
+    keys = {name: frame[name] if values is None else frame[name].map(values.index) for name, values in order.items()}
     return frame.loc[pd.DataFrame(keys).sort_values(list(keys)).index].reset_index(drop=True)
 
 
@@ -76,7 +74,7 @@ def read(file: Path) -> pd.DataFrame:
     """What was kept; empty where nothing was."""
     if not file.is_file():
         return pd.DataFrame(columns=COLUMNS)
-    return pd.read_csv(file).fillna({"error": ""})
+    return pd.read_csv(file, dtype={"error": "string"}).fillna({"error": ""})
 
 
 def cell(frame: pd.DataFrame, optimizer: str, problem: str, role: str, rate: bool = False) -> str:

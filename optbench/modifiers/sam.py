@@ -8,8 +8,10 @@ from typing import Any
 import torch
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Loss, Matrix, Oracle, OracleModifier, Params, Product, Rows
+from ..interfaces import Factors, Hyper, Loss, Matrix, Oracle, OracleModifier, Params, Product, Rows
 from .derived import of_rows, penalised
+
+NO_MATRIX = "sam tells gradients from uphill, of which there is no matrix; leave it out, or take another optimizer"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,7 @@ class Uphill(Oracle):
         return self.inner(params + far * e, rows)
 
     def curved(self, matrix: Matrix, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
-        raise ValueError(
-            "sam tells gradients from uphill, of which there is no matrix; leave it out, or take another optimizer"
-        )
+        raise ValueError(NO_MATRIX)
+
+    def kronecker(self, params: Params) -> dict[str, Factors]:
+        raise ValueError(NO_MATRIX)

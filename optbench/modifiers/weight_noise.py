@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Loss, Matrix, Oracle, OracleModifier, Params, Product, Rows
+from ..interfaces import Factors, Hyper, Layout, Loss, Matrix, Oracle, OracleModifier, Params, Product, Rows
 from ..randomness import Randomness
 from .derived import of_rows, penalised
 
@@ -60,6 +60,9 @@ class Noisy(Oracle):
 
     def curved(self, matrix: Matrix, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
         return self.inner.curved(matrix, self._shifted(params, rows), rows)
+
+    def kronecker(self, params: Params) -> dict[str, Factors]:
+        return self.inner.kronecker(self._shifted(params, None))
 
     def _shifted(self, params: Params, rows: Rows | None) -> Params:
         noise = self.random.normal(self.step, params.shape[1], rows, params.dtype)

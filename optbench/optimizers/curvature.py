@@ -72,6 +72,11 @@ def dense(product: Product, grad: Params, rows: Rows) -> Dense:
     return made + torch.diag_embed(unused.to(made.dtype))
 
 
+def dense_bytes(params: Params) -> int:
+    """What the matrix of one trial takes, with its parts and copies."""
+    return 6 * params.shape[1] ** 2 * params.element_size()
+
+
 def aligned(
     matrix: Dense, v: Float[Tensor, "rows n"], diagonal: float
 ) -> tuple[Float[Tensor, "rows m m"], Float[Tensor, "rows m"]]:

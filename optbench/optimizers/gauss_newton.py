@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params
-from .curvature import LIMIT, check_curved, chosen, dense, downhill, gain, rate, searching, times
+from .curvature import LIMIT, check_curved, chosen, dense, dense_bytes, downhill, gain, rate, searching, times
 from .line_search import dot
 
 
@@ -70,6 +70,9 @@ class GaussNewton(Optimizer[GaussNewtonState]):
 
     def check(self, params: Params, oracle: Oracle) -> None:
         check_curved("gauss_newton", params, oracle, LIMIT)
+
+    def scratch_bytes(self, params: Params) -> int:
+        return dense_bytes(params)
 
     def step(
         self, params: Params, state: GaussNewtonState, oracle: Oracle, factor: Hyper

@@ -53,9 +53,9 @@ class HessianFree(Optimizer[HessianFreeState]):
     Raises:
         ValueError: a value lies outside its range; the message names the trial. The loss is no convex function of outputs.
 
-    Source: Martens, "Deep learning via Hessian-free optimization", ICML 2010, sections 4.1, 4.4 and Algorithm 2, there with
-    decay 1; decay, c1 and ϱ without damping as in the author's code and in Martens & Sutskever, "Training deep and
-    recurrent networks with Hessian-free optimization" (2012).
+    Source: Martens, "Deep learning via Hessian-free optimization", ICML 2010, Algorithm 2 with damping (section 4.1) and end
+    of the conjugate gradients (section 4.4) as there; decay below 1 after Martens & Sutskever, "Training deep and recurrent
+    networks with Hessian-free optimization" (2012). ϱ compares with the model without damping, which is no part of f.
     """
 
     family: ClassVar[str] = "second order"

@@ -9,7 +9,7 @@ import torch
 
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params
-from .curvature import LIMIT, check_curved, dense, downhill, rate, searching
+from .curvature import LIMIT, check_curved, dense, dense_bytes, downhill, rate, searching
 
 
 class NaturalGradientState(NamedTuple):
@@ -59,6 +59,9 @@ class NaturalGradient(Optimizer[NaturalGradientState]):
 
     def check(self, params: Params, oracle: Oracle) -> None:
         check_curved("gauss_newton", params, oracle, LIMIT)
+
+    def scratch_bytes(self, params: Params) -> int:
+        return dense_bytes(params)
 
     def step(
         self, params: Params, state: NaturalGradientState, oracle: Oracle, factor: Hyper

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params
-from .curvature import LIMIT, Dense, aligned, check_curved, dense, rate, searching, times
+from .curvature import LIMIT, Dense, aligned, check_curved, dense, dense_bytes, rate, searching, times
 from .line_search import line_search
 from .matrices import eigen
 
@@ -77,6 +77,9 @@ class Newton(Optimizer[NewtonState]):
 
     def check(self, params: Params, oracle: Oracle) -> None:
         check_curved("hessian", params, oracle, LIMIT)
+
+    def scratch_bytes(self, params: Params) -> int:
+        return dense_bytes(params)
 
     def step(self, params: Params, state: NewtonState, oracle: Oracle, factor: Hyper) -> tuple[Params, NewtonState]:
         x, after = params, NewtonState(state.t + 1)

@@ -18,7 +18,6 @@ from optbench.optimizers.gauss_newton import GaussNewton
 from optbench.oracle import BatchOracle
 from optbench.registry import build
 
-
 UNITS = torch.tensor([1e-3, 1.0], dtype=torch.float64)
 
 
@@ -29,11 +28,15 @@ def residuals(problem: Any, x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("problem", [Rosenbrock(), Rosenbrock(n=5), Beale()], ids=["rosenbrock", "long", "beale"])
 def test_it_comes_to_the_minimum_of_scipys_levenberg_marquardt(problem: Any) -> None:
     run = Loop(problem, GaussNewton(), [0, 1, 2])
-    run.params = 0.5 * (run.params + problem.minimiser())  # further away scipy's runs off to infinity on Beale's function
+    run.params = 0.5 * (
+        run.params + problem.minimiser()
+    )  # further away scipy's runs off to infinity on Beale's function
     start = run.params.numpy()
     end = run.run(60)[-1]
     for k in range(3):
-        found = least_squares(lambda x: residuals(problem, x), start[k], method="lm", xtol=1e-14, ftol=1e-14, gtol=1e-14)
+        found = least_squares(
+            lambda x: residuals(problem, x), start[k], method="lm", xtol=1e-14, ftol=1e-14, gtol=1e-14
+        )
         np.testing.assert_allclose(end[k], found.x, rtol=1e-7, atol=1e-7)
 
 

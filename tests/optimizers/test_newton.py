@@ -15,7 +15,9 @@ from scipy.optimize import rosen, rosen_der, rosen_hess
 from torch import Tensor
 
 from optbench.interfaces import FixedStream, Layout, Loss, Params, Problem
+from optbench.memory import trial_bytes
 from optbench.optimizers.newton import Newton
+from optbench.optimizers.sgd import SGD
 from optbench.oracle import BatchOracle
 from optbench.registry import build
 
@@ -67,7 +69,9 @@ def test_a_quadratic_is_solved_in_one_step(indefinite: str, line_search: str) ->
 def test_plain_steps_are_those_of_scipys_derivatives() -> None:
     """x ← x − lr (H + damping I)⁻¹ g with scipy's own gradient and Hessian of Rosenbrock's function."""
     problem, lr, damping = Rosenbrock(n=4), (1.0, 0.5), (0.0, 3.0)
-    run = Loop(problem, Newton(lr=column(*lr), damping=column(*damping), indefinite="plain", line_search="none"), [0, 1])
+    run = Loop(
+        problem, Newton(lr=column(*lr), damping=column(*damping), indefinite="plain", line_search="none"), [0, 1]
+    )
     points = run.params.numpy()
     path = run.run(12).numpy()
     for k in range(2):
@@ -157,3 +161,9 @@ def test_an_ill_scaled_logistic_regression_is_solved_to_rounding() -> None:
     problem = build("problem", "logistic_regression", {"dtype": torch.float64})
     end = Loop(problem, Newton(), [0, 1]).run(12)[-1]
     torch.testing.assert_close(end, problem.minimiser().expand_as(end), rtol=1e-9, atol=1e-9)
+
+
+def test_the_matrix_counts_as_memory_of_a_trial() -> None:
+    small, large = Quadratic(n=20), Quadratic(n=500)
+    assert trial_bytes(large, Newton()) - trial_bytes(large, SGD()) >= 3 * 8 * 500**2
+    assert trial_bytes(small, Newton()) < trial_bytes(large, Newton()) / 100

@@ -8,7 +8,7 @@ import pytest
 import torch
 from contracts import Loop, column
 from optbench.problems.rosenbrock import Rosenbrock
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from torch import Tensor
 
 from optbench.interfaces import Layout, Oracle
@@ -51,7 +51,7 @@ def test_on_a_parabola_it_is_the_solution_that_quadrature_gives(method: str) -> 
     def part(u: float) -> float:
         return math.hypot(u, eps) - eps * math.asinh(eps / u)
 
-    end = brentq(lambda u: part(c * start) - part(u) - c * time, 1e-9, c * start, xtol=1e-15) / c
+    end = root_scalar(lambda u: part(c * start) - part(u) - c * time, bracket=(1e-9, c * start), xtol=1e-15).root / c
     oracle, x = Bowl(torch.tensor([c, c], dtype=torch.float64)), column(start, start) * torch.tensor([[1.0, -1.0]])
     rule = SignFlow(lr=time / 2, eps=eps, method=method, rtol=1e-9, atol=1e-12)
     for _ in range(2):

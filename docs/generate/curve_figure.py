@@ -50,8 +50,8 @@ class Curve:
 
 
 def loss(step: int) -> float:
-    """The made-up loss on which `reduce_on_plateau` is drawn: it falls from 1 to 0.4 in 15 steps, then stays."""
-    return 1 - 0.04 * min(step, 15)
+    """The made-up loss on which `reduce_on_plateau` is drawn: it falls from 1 to 0.8 in 10 steps, then stays."""
+    return 1 - 0.02 * min(step, 10)
 
 
 def curves(name: str) -> list[Curve]:

@@ -173,13 +173,13 @@ def _what(solved: pd.DataFrame) -> str:
             "**With the default settings.** They are those of the source, or of the reference where the source gives none: "
             "gradient methods have no rate of their own, and 10⁻³ is torch's. Most are meant for long training of large "
             "networks: with 10⁻³ Adam moves each parameter by less than 1 in 1,000 steps. Methods that find the length of "
-            "their steps need no more than this table.",
+            "their steps are meant to be used as they stand here.",
         ),
         (
             "tuned",
-            "**At the best of 13 rates** of the search space, found on another seed; the rate stands in brackets. What "
-            "still fails has a reason: steps of one length by the sign of the gradient end in a circle around the minimum, "
-            "and rules that compare gradients from step to step (Rprop) mistake minibatch noise for it.",
+            "**At the best of 13 rates** of the search space, found on another seed; the rate stands in brackets. Among what "
+            "still fails: steps of one length by the sign of the gradient end in a circle around the minimum, and rules that "
+            "compare gradients from step to step (Rprop) take minibatch noise for a change of sign.",
         ),
     ):
         rows = [

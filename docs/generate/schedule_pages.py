@@ -10,8 +10,8 @@ from .curve_figure import STEPS, curve_svg
 from .markdown import code, page, plain, section, table
 
 NOTES = {
-    "reduce_on_plateau": "Drawn on a loss made up for it: it falls from 1 to 0.4 in 15 steps and then stays. The smoothing of "
-    "the defaults takes long to see so sudden an end.",
+    "reduce_on_plateau": "Drawn on a loss made up for it: it falls from 1 to 0.8 in 10 steps and then stays. The running mean of "
+    "the defaults falls for long after so sudden an end; without smoothing the rate falls after six bad steps.",
     "one_cycle": "The momentum that goes with it is the schedule [one_cycle_momentum](one_cycle_momentum.md): "
     "`schedules={momentum: one_cycle_momentum}`.",
     "one_cycle_momentum": "A schedule for the momentum: `schedules={momentum: one_cycle_momentum}` beside "

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from ..aligned import filled
 from ..errors import one_line
 from ..interfaces import Hyper, Loss, Matrix, Oracle, Params, Product, Rows
 from .line_search import Rowwise
@@ -85,13 +86,8 @@ def aligned(
     LAPACK takes matrices that begin at a multiple of 64 bytes by other paths, and where one begins would depend on the trials
     before it.
     """
-    n = matrix.shape[1]
-    spare = -n % 16
-    if spare == 0:
-        return matrix, v
-    larger = F.pad(matrix, (0, spare, 0, spare))
-    larger[:, range(n, n + spare), range(n, n + spare)] = diagonal
-    return larger, F.pad(v, (0, spare))
+    larger = filled(matrix, diagonal)
+    return larger, F.pad(v, (0, larger.shape[1] - v.shape[1]))
 
 
 def times(matrix: Dense, v: Float[Tensor, "rows n"]) -> Float[Tensor, "rows n"]:

@@ -9,10 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..aligned import inverse, product
+from ..aligned import Matrices, inverse, product
 from ..checks import check_settings, setting
 from ..interfaces import Factors, Hyper, Layout, Optimizer, Oracle, Params
-from .matrices import Matrices
 from .muon import beside
 
 NONE = (

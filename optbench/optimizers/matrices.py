@@ -8,10 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..aligned import Matrices
 from ..interfaces import Layout, Params
 
-Matrices = Float[Tensor, "trials _ _"]
-"""[trials, rows, columns]"""
 Vectors = Float[Tensor, "trials _"]
 
 
@@ -45,14 +44,3 @@ def mapped(params: Params, layout: Layout, change: Callable[[str, Matrices], Mat
     """The rows with `change(name, matrix)` in place of each matrix."""
     found = {name: change(name, matrix) for name, matrix in matrices(params, layout).items()}
     return joined(found, vectors(params, layout), layout)
-
-
-def eigen(symmetric: Float[Tensor, "trials k k"]) -> tuple[Float[Tensor, "trials k"], Float[Tensor, "trials k k"]]:
-    """Eigenvalues, ascending, and eigenvectors in columns; nan for a trial whose matrix is not finite.
-
-    The solver refuses a whole batch for one bad matrix, so that such a one is hidden from it.
-    """
-    finite = symmetric.isfinite().all(dim=2).all(dim=1)[:, None]
-    identity = torch.eye(symmetric.shape[1], dtype=symmetric.dtype, device=symmetric.device)
-    values, columns = torch.linalg.eigh(torch.where(finite[..., None], symmetric, identity))
-    return torch.where(finite, values, torch.nan), torch.where(finite[..., None], columns, torch.nan)

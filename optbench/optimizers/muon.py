@@ -9,10 +9,11 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from ..aligned import Matrices, filled
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 from .adamw import AdamW, AdamWState
-from .matrices import Matrices, joined, matrices, vectors
+from .matrices import joined, matrices, vectors
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the iteration's polynomial, the steepest at zero that keeps singular values near 1."""
@@ -110,10 +111,10 @@ def beside(value: Hyper) -> float | Tensor:
 def orthogonalised(U: Matrices, steps: int, eps: float | Tensor) -> Matrices:
     """The same singular vectors, with singular values near 1."""
     a, b, c = COEFFICIENTS
-    tall = U.shape[1] > U.shape[2]
-    U = U.transpose(1, 2) if tall else U
+    rows, columns = U.shape[1:]
+    U = filled(U.mT if rows > columns else U)
     U = U / U.flatten(1).norm(dim=1)[:, None, None].clamp(min=eps)
     for _ in range(steps):
-        square = U @ U.transpose(1, 2)
+        square = U @ U.mT
         U = a * U + (b * square + c * square @ square) @ U
-    return U.transpose(1, 2) if tall else U
+    return (U.mT if rows > columns else U)[:, :rows, :columns]

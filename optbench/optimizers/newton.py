@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from ..aligned import eigen
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params
 from .curvature import LIMIT, Dense, aligned, check_curved, dense, dense_bytes, rate, searching, times
 from .line_search import line_search
-from .matrices import eigen
 
 
 class NewtonState(NamedTuple):
@@ -115,10 +115,9 @@ class Newton(Optimizer[NewtonState]):
             H, b = aligned(H + torch.diag_embed(damping.expand_as(g)), -g, 1.0)
             d, info = torch.linalg.solve_ex(H, b)
             return d[:, :n].where((info == 0)[:, None] & d.isfinite().all(dim=1, keepdim=True), -g)
-        H, g = aligned(H, g, 0.0)
         curvatures, Q = eigen(H)
         largest = curvatures.abs().amax(dim=1, keepdim=True)
         if self.indefinite == "saddle_free":
             curvatures = curvatures.abs()
         least = torch.where(largest > 0, torch.finfo(g.dtype).eps ** 0.5 * largest, 1)
-        return -times(Q, times(Q.mT.contiguous(), g) / (torch.maximum(curvatures, least) + damping))[:, :n]
+        return -times(Q, times(Q.mT.contiguous(), g) / (torch.maximum(curvatures, least) + damping))

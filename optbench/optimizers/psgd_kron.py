@@ -10,11 +10,12 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from ..aligned import Matrices, product, solved, square
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 from ..randomness import Randomness
 from .adamw import AdamW, AdamWState
-from .matrices import Matrices, joined, matrices, vectors
+from .matrices import joined, matrices, vectors
 from .muon import beside
 from .powers import power
 
@@ -123,8 +124,8 @@ class PSGDKron(FirstOrder[PSGDKronState]):
         noise = Randomness([0], f"psgd_kron {name}", G.device).normal(step, G[0].numel(), dtype=G.dtype)
         A = _on_left(QL, _on_right(G, QR.mT if QR.ndim == 3 else QR))
         B = noise.view(1, *G.shape[1:]).repeat(len(G), 1, 1)
-        B = torch.linalg.solve_triangular(QL.mT, B, upper=False) if QL.ndim == 3 else B / QL[:, :, None]
-        B = torch.linalg.solve_triangular(QR, B, upper=True, left=False) if QR.ndim == 3 else B / QR[:, None]
+        B = solved(QL.mT, B, upper=False) if QL.ndim == 3 else B / QL[:, :, None]
+        B = solved(QR, B, upper=True, left=False) if QR.ndim == 3 else B / QR[:, None]
         return self._moved(QL, A, B), self._moved(QR, A.mT, B.mT)
 
     def _moved(self, Q: Tensor, A: Matrices, B: Matrices) -> Tensor:
@@ -132,21 +133,22 @@ class PSGDKron(FirstOrder[PSGDKronState]):
         if Q.ndim == 2:
             a, b = A.square().sum(dim=2), B.square().sum(dim=2)
             return Q - rate * (a - b) * Q / ((a + b).amax(dim=1, keepdim=True) + TINY)
-        a, b = A @ A.mT, B @ B.mT
-        return Q - beside(rate) * (a - b).triu() / (_length(a + b)[:, None, None] + TINY) @ Q
+        a, b = square(A.mT), square(B.mT)
+        change = beside(rate) * (a - b).triu() / (_length(a + b)[:, None, None] + TINY)
+        return Q - product(change, Q)
 
 
 def _gram(Q: Tensor) -> Tensor:
     """QᵀQ, of a diagonal its square."""
-    return Q.mT @ Q if Q.ndim == 3 else Q * Q
+    return square(Q) if Q.ndim == 3 else Q * Q
 
 
 def _on_left(Q: Tensor, X: Matrices) -> Matrices:
-    return Q @ X if Q.ndim == 3 else Q[:, :, None] * X
+    return product(Q, X) if Q.ndim == 3 else Q[:, :, None] * X
 
 
 def _on_right(X: Matrices, Q: Tensor) -> Matrices:
-    return X @ Q if Q.ndim == 3 else X * Q[:, None]
+    return product(X, Q) if Q.ndim == 3 else X * Q[:, None]
 
 
 def _length(S: Matrices) -> Tensor:
@@ -155,6 +157,6 @@ def _length(S: Matrices) -> Tensor:
     S = S / torch.where(largest > 0, largest, 1)[:, None, None]
     longest = S.square().sum(dim=2).argmax(dim=1)
     row = S.gather(1, longest[:, None, None].expand(-1, 1, S.shape[2]))
-    row = row @ S
+    row = product(row, S)
     row = row / row.norm(dim=2, keepdim=True).clamp(min=torch.finfo(S.dtype).tiny)
-    return largest * (row @ S)[:, 0].norm(dim=1)
+    return largest * product(row, S)[:, 0].norm(dim=1)

@@ -8,10 +8,11 @@ from typing import ClassVar, NamedTuple
 
 import torch
 
+from ..aligned import Matrices, eigen, product, square
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 from .adamw import AdamW, AdamWState
-from .matrices import Matrices, eigen, joined, matrices, vectors
+from .matrices import joined, matrices, vectors
 from .muon import beside
 
 
@@ -95,11 +96,11 @@ class Shampoo(FirstOrder[ShampooState]):
         for name, X in matrices(params, layout).items():
             G = grads[name]
             M[name] = G if t == 1 else torch.lerp(G, state.M[name], beside(self.momentum))
-            L[name] = state.L[name] + G @ G.transpose(1, 2)
-            R[name] = state.R[name] + G.transpose(1, 2) @ G
+            L[name] = state.L[name] + square(G.mT)
+            R[name] = state.R[name] + square(G)
             if anew:
                 L_root[name], R_root[name] = self._root(L[name]), self._root(R[name])
-            found[name] = keep * X - rate * (L_root[name] @ M[name] @ R_root[name])
+            found[name] = keep * X - rate * product(product(L_root[name], M[name]), R_root[name])
         rest, of_vectors = self._adamw.update(
             vectors(params, layout), vectors(grad, layout), state.vectors, lr * self.vector_rate
         )
@@ -112,4 +113,4 @@ class Shampoo(FirstOrder[ShampooState]):
         """
         values, columns = eigen(sums)
         roots = values.clamp(min=self.eps).sqrt_().sqrt_()
-        return columns / roots[:, None] @ columns.transpose(1, 2)
+        return product(columns / roots[:, None], columns.mT)

@@ -8,9 +8,10 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from ..aligned import Matrices, eigen, orthonormal, product, square
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
-from .matrices import Matrices, eigen, mapped, matrices
+from .matrices import mapped, matrices
 from .muon import beside
 from .powers import power
 
@@ -110,19 +111,19 @@ class SOAP(FirstOrder[SOAPState]):
         L, R = dict(state.L), dict(state.R)
         for name, G in matrices(grad, state.layout).items():
             if name in L:
-                L[name] = torch.lerp(L[name], G @ G.transpose(1, 2), 1 - b)
+                L[name] = torch.lerp(L[name], square(G.mT), 1 - b)
             if name in R:
-                R[name] = torch.lerp(R[name], G.transpose(1, 2) @ G, 1 - b)
+                R[name] = torch.lerp(R[name], square(G), 1 - b)
         return L, R
 
 
 def _turned(X: Matrices, left: Matrices | None, right: Matrices | None) -> Matrices:
-    X = X if left is None else left.transpose(1, 2) @ X
-    return X if right is None else X @ right
+    X = X if left is None else product(left.mT, X)
+    return X if right is None else product(X, right)
 
 
 def _transposed(Q: Matrices | None) -> Matrices | None:
-    return None if Q is None else Q.transpose(1, 2)
+    return None if Q is None else Q.mT
 
 
 def _sorted(
@@ -145,6 +146,6 @@ def _sorted(
 
 def _next_basis(A: Matrices, Q: Matrices) -> tuple[Matrices, Tensor]:
     """The basis after one round, and the place of each of its vectors in the old one."""
-    product = A @ Q
-    order = (Q * product).sum(dim=1).argsort(dim=1, descending=True)
-    return torch.linalg.qr(product.gather(2, order[:, None, :].expand(product.shape)))[0], order
+    turned = product(A, Q)
+    order = (Q * turned).sum(dim=1).argsort(dim=1, descending=True)
+    return orthonormal(turned.gather(2, order[:, None, :].expand(turned.shape))), order

@@ -157,7 +157,7 @@ def about(run: Run, problem: Problem | None) -> dict[str, Any]:
     labels, cls = run.labels, run.optimizer_class
     own = issubclass(cls, Optimizer)
     words = {
-        k: {w: describe(c)[w] for w in ("summary", "formula", "text", "source")}
+        k: {w: describe(c)[w] for w in ("summary", "formula", "text", "equals", "source")}
         for k, c in zip(("problem", "optimizer", "schedule"), run.classes, strict=False)
     }
     told: dict[str, Any] = {

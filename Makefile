@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help env dev bench test speed docs check format clean
+.PHONY: help env dev bench test test-slow speed docs check format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,8 +16,11 @@ bench: env ## the quick suite and its report: reports/quick/index.html
 	$(BIN)/optbench report results/quick
 	@echo "Open reports/quick/index.html in a browser."
 
-test: dev ## the tests
-	$(BIN)/python -m pytest -n auto
+test: dev ## the tests, but for the slow ones
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-slow: dev ## the slow tests
+	$(BIN)/python -m pytest -n auto -m slow
 
 speed: dev ## ours beside bare torch loops
 	$(BIN)/python -m benchmarks.speed

@@ -28,7 +28,7 @@ def in_place(module: GraphModule, shape: torch.Size) -> Bind:
         shape: of a block, `[trials, columns]`.
 
     Returns:
-        from the numbers and tensors of a step, the function of the other inputs.
+        what gives the function of the other inputs, once it has the numbers and tensors of a step.
     """
     graph = module.graph
     order = {node: k for k, node in enumerate(graph.nodes)}

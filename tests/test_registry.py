@@ -96,7 +96,10 @@ def test_settings_of_yaml_become_what_the_class_means() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"lrr": 1}, r"adam has no setting 'lrr'; did you mean 'lr'\? \(it has lr, betas, eps\)"),
+        (
+            {"lrr": 1},
+            r"adam has no setting 'lrr'; did you mean 'lr'\? \(it has lr, betas, eps, bias_correction, start, eps_inside\)",
+        ),
         ({"lr": -1}, r"Adam: lr must lie in \[0, inf\), got -1"),
         ({"lr": "fast"}, "Adam: lr must be a number, got 'fast'"),
         ({"betas": 0.9}, "betas must hold 2 numbers"),
@@ -112,5 +115,7 @@ def test_a_wrong_setting_gives_one_line_with_the_rule(settings: dict, said: str)
 
 
 def test_defaults_are_those_of_the_class() -> None:
-    assert registry.defaults(Adam) == {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}
+    assert registry.defaults(Adam) == {
+        "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "bias_correction": True, "start": "zero", "eps_inside": False,
+    }  # fmt: skip
     assert registry.defaults(torch.optim.SGD) == {}

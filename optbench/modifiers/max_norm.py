@@ -28,8 +28,8 @@ class MaxNorm(UpdateModifier):
     Raises:
         ValueError: limit is not positive; the message names the trial.
 
-    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout: a simple way to prevent neural networks
-    from overfitting", Journal of Machine Learning Research 15 (2014), section 5.1, there with a limit of 3 to 4. Same as
+    Source: Srivastava, Hinton, Krizhevsky, Sutskever & Salakhutdinov, "Dropout: a simple way to prevent neural
+    networks from overfitting", Journal of Machine Learning Research 15 (2014), section 5.1, there with a limit of 3 to 4. Same as
     torch.renorm with p = 2 and dim = 0 but for the 1e-7 that it adds to the length.
     """
 

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from optbench.report.figures.canvas import log_ticks, short, thinned, tick_text
 from optbench.report.figures.labels import spread
 from optbench.report.figures.names import file_stem, stems
-from optbench.report.figures.trajectories import TOLERANCE, _simplified
+from optbench.report.figures.trajectories import TOLERANCE, simplified
 from optbench.report.svg import short_path
 
 
@@ -100,10 +100,10 @@ def test_short_paths_know_curves_gaps_and_closing():
     assert short_path(d) == "M0 0c1 0 2 1 2 2l2 2zM10 10l0 0 1 0"
 
 
-def test_a_simplified_path_stays_near_the_recorded_one():
+def test_asimplified_path_stays_near_the_recorded_one():
     t = np.linspace(0, 6, 500)
     points = np.stack([40 * np.cos(t), 40 * np.sin(t) + t], axis=1)
-    kept = _simplified(points)
+    kept = simplified(points)
     assert len(kept) < 60
     np.testing.assert_array_equal(kept[[0, -1]], points[[0, -1]])
     a, b = kept[:-1], kept[1:]
@@ -112,6 +112,6 @@ def test_a_simplified_path_stays_near_the_recorded_one():
     assert distance.max() <= TOLERANCE + 1e-9
 
 
-def test_a_path_that_stands_still_can_be_simplified():
-    assert len(_simplified(np.ones((50, 2)))) == 2
-    assert len(_simplified(np.ones((1, 2)))) == 1
+def test_a_path_that_stands_still_can_besimplified():
+    assert len(simplified(np.ones((50, 2)))) == 2
+    assert len(simplified(np.ones((1, 2)))) == 1

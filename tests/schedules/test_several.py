@@ -149,7 +149,10 @@ def test_trials_with_settings_and_schedules_of_their_own_equal_separate_runs_and
 
 
 def test_the_batch_size_follows_a_schedule_by_taking_the_first_samples_of_each_batch() -> None:
-    problem, grown = build("problem", "linear_regression", {"batch_size": 16}), Linear(start=0.25, end=1.0)
+    problem, grown = (
+        build("problem", "linear_regression", {"batch_size": 16, "dtype": torch.float64}),
+        Linear(start=0.25, end=1.0),
+    )
     running = Trials(
         problem, SGD(lr=0.05), Several(rate=Constant(), others={"batch_size": grown}), [], [0, 1, 2], STEPS
     )

@@ -28,9 +28,13 @@ TRIALS = 5
 PROBLEMS = {"rosenbrock": Rosenbrock(n=3), "network": TinyNet()}
 FLOWS = ("gradient_flow", "sign_flow", "adam_flow")
 """Solved in few steps, each of many evaluations."""
-names = pytest.mark.parametrize("name", OPTIMIZERS)
 LAYERED = ("kfac",)
 """Methods that look into the layers of a network; they run on a small one instead."""
+SLOW = (*FLOWS, *LAYERED, "newton", "gauss_newton", "natural_gradient", "hessian_free", "trust_region")
+"""Those of which a step is many evaluations."""
+names = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in OPTIMIZERS]
+)
 problems = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 
 

@@ -75,7 +75,7 @@ class Ours:
         self.state, self.oracle = rule.init(self.params, Layout.point(n)), Given(grad)
 
     def __call__(self) -> None:
-        self.params, self.state = self.stepper(self.rule, self.params, self.state, self.oracle, 1.0)
+        self.params, self.state = self.stepper(self.rule, self.params, self.state, self.oracle, 1.0, over=True)
 
 
 class Theirs:

@@ -32,8 +32,8 @@ ALONE = _users(torch.empty(1))
 class Stepper:
     """Makes the steps of one optimizer, of elementwise rules with many numbers in blocks or compiled.
 
-    The results are those of the optimizer's own `step`; compiled, to rounding. State tensors are written over: a state given
-    by others is copied first, so that nobody else's tensors change.
+    The results are those of the optimizer's own `step`; compiled, to rounding. State tensors are written over, and on request
+    the parameters: what was given by others is left as it is.
 
     Args:
         compiled: by torch.compile, whatever the size. Rules that look at norms or matrices run as they are.
@@ -48,22 +48,36 @@ class Stepper:
         self._traced = Traced(compiled)
         self.compiled = compiled
         self._written: Any = None
+        self._after: Params | None = None
         self._rooms: list[Tensor] = []
 
     def __call__(
-        self, optimizer: Optimizer[Any], params: Params, state: Any, oracle: Oracle, factor: Hyper
+        self,
+        optimizer: Optimizer[Any],
+        params: Params,
+        state: Any,
+        oracle: Oracle,
+        factor: Hyper,
+        *,
+        over: bool = False,
     ) -> tuple[Params, Any]:
-        """What `optimizer.step` gives."""
+        """What `optimizer.step` gives.
+
+        over: nobody needs the old parameters any more. Those that this stepper made are then written over, which spares a
+            third of the memory traffic of SGD.
+        """
         if not (elementwise(optimizer) and (self.compiled or params.numel() >= LARGE)):
             return optimizer.step(params, state, oracle, factor)
         assert isinstance(optimizer, FirstOrder)
         _, grad = oracle(optimizer.asks_at(params, state))
         if state is not self._written:
             state = tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, state)
-        lr, after = optimizer.lr * factor, self._room(params)
+        lr = optimizer.lr * factor
+        after = params if over and params is self._after else self._room(params)
         whole = self.compiled or params.is_cuda  # a card wants large pieces
         block = params.shape[1] if whole else max(BLOCK // params.shape[0], 256)
         self._written = self._traced(optimizer, params, grad, state, lr, after, block)
+        self._after = after
         return after, self._written
 
     def _room(self, params: Params) -> Params:

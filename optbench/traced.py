@@ -52,14 +52,17 @@ class Traced:
     ) -> Any:
         """Writes the new parameters to `after` and new state tensors over the old ones; gives the new state.
 
+        after: a tensor of its own, or `params`, which are then written over.
         block: columns that are worked on together.
         """
         made, seen = _on_one_column(rule, params, grad, state, lr)
-        leaves = [params, grad, after, *_tensors((state, lr))]
+        leaves = [after, grad, *_tensors((state, lr))]
         cut = [leaf.split(block, dim=1) if _whole(leaf, params.shape) else itertools.repeat(leaf) for leaf in leaves]
         ready: dict[int, Callable[..., None]] = {}  # by width: all blocks are alike but the last
-        for part in zip(*cut, strict=False):
-            width = part[0].shape[1]
+        for before, *part in zip(params.split(block, dim=1), *cut, strict=False):
+            width = before.shape[1]
+            if after is not params:
+                part[0].copy_(before)
             if width not in ready:
                 ready[width] = self._kernel(rule, part, state, lr, made, seen, params.shape)
             ready[width](*part)
@@ -158,16 +161,18 @@ def _graph(
     varying: list[int],
     seen: _Numbers,
 ) -> torch.fx.GraphModule:
-    """A function of (parameters, gradient, new parameters, tensors of state and rate, varying numbers, tensors made)."""
+    """A function of (parameters, gradient, tensors of state and rate, varying numbers, tensors made) that writes them over."""
     leaves, spec = tree_flatten((state, lr))
 
-    def write_over(params: Tensor, grad: Tensor, after: Tensor, *tensors: Tensor) -> None:
+    def write_over(params: Tensor, grad: Tensor, *tensors: Tensor) -> None:
         given = iter(tensors)
         old, rate = tree_unflatten([next(given) if isinstance(x, Tensor) else x for x in leaves], spec)
         new, made = rule.update(params, grad, old, rate)
-        after.copy_(new)
-        for place, column in zip(_whole_ones(old, params.shape), _whole_ones(made, params.shape), strict=True):
-            place.copy_(column)
+        places, results = [params, *_whole_ones(old, params.shape)], [new, *_whole_ones(made, params.shape)]
+        in_places = {_memory(place) for place in places}
+        results = [result.clone() if _memory(result) in in_places else result for result in results]
+        for place, result in zip(places, results, strict=True):
+            place.copy_(result)
 
     trace = make_fx(write_over, tracing_mode="fake", _allow_non_fake_inputs=True)
     graph = trace(*part)
@@ -210,6 +215,11 @@ def _lift(graph: torch.fx.GraphModule, varying: list[int]) -> tuple[int, int]:
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return count, len(made)
+
+
+def _memory(tensor: Tensor) -> int:
+    """Where it lies; a view lies where its tensor does."""
+    return tensor.untyped_storage()._cdata
 
 
 def _is_number(value: Any) -> bool:

@@ -97,8 +97,11 @@ class Trials:
         self.oracle.common, self.oracle.extra = before.common, before.extra
         self._begin(seeds)
 
-    def step(self, step: int) -> Loss:
-        """Make one step; the loss where the optimizer first asked."""
+    def step(self, step: int, *, over: bool = False) -> Loss:
+        """Make one step; the loss where the optimizer first asked.
+
+        over: the caller does not need the parameters as they were before, which may be written over.
+        """
         params = self.params
         asked: Oracle = self.oracle
         batches = math.prod(m.batches for m in self.on_oracle)
@@ -114,7 +117,9 @@ class Trials:
             modifier = scaled(modifier, belonging(others, modifier))
             asked, self.update_states[i] = modifier.wrap(asked, self.update_states[i], step)
         factor = self.schedule.factor(step - first, end - first, self.schedule_state)
-        after, self.state = self.stepper(scaled(self.optimizer, belonging(others)), params, self.state, asked, factor)
+        rule = scaled(self.optimizer, belonging(others))
+        over = over and not self.on_update and not self.on_trials  # modifiers may keep them
+        after, self.state = self.stepper(rule, params, self.state, asked, factor, over=over)
         if self.on_update:
             lr = getattr(self.optimizer, "lr", 1.0) * factor
             for i, modifier in enumerate(self.on_update):

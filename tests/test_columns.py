@@ -54,16 +54,19 @@ def path(rule: Optimizer[Any], make_step: Any, trials: int, steps: int = 6) -> t
     return torch.stack(seen)
 
 
+@pytest.mark.parametrize("over", [False, True])
 @pytest.mark.parametrize("trials", [1, 3])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_block_by_block_is_the_rule_to_the_bit(name: str, trials: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_block_by_block_is_the_rule_to_the_bit(
+    name: str, trials: int, over: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rule = built(name, trials)
     if rule is None:
         return
     monkeypatch.setattr(columns, "LARGE", 0)
     monkeypatch.setattr(columns, "BLOCK", 1)  # 256 columns are the least
     stepper = Stepper()
-    found = path(rule, lambda *given: stepper(rule, *given), trials)
+    found = path(rule, lambda *given: stepper(rule, *given, over=over), trials)
     torch.testing.assert_close(found, path(rule, rule.step, trials), rtol=0, atol=0)
 
 
@@ -77,10 +80,9 @@ def test_compiled_it_is_the_rule_at_every_step(name: str, trials: int) -> None:
     if rule is None:
         return
     stepper = Stepper(compiled=True)
-    found = path(
-        rule, lambda *given: stepper(rule, *given), trials, steps=9
-    )  # torch compiles a function 8 times at most
-    torch.testing.assert_close(found, path(rule, rule.step, trials, steps=9), rtol=1e-12, atol=1e-14)
+    steps = 9  # torch compiles a function 8 times at most
+    found = path(rule, lambda *given: stepper(rule, *given), trials, steps)
+    torch.testing.assert_close(found, path(rule, rule.step, trials, steps), rtol=1e-12, atol=1e-14)
     assert len(stepper._traced._kernels) <= 2
 
 
@@ -189,6 +191,29 @@ def test_what_is_read_later_is_not_written_over() -> None:
         return after, traced(rule, params, grad, state, rule.lr * factor, after, 256)
 
     torch.testing.assert_close(path(rule, make_step, 2), path(rule, rule.step, 2), rtol=0, atol=0)
+
+
+def test_points_passed_may_be_kept_in_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tensors of parameters and state change places, and are written over."""
+
+    class Passed(NamedTuple):
+        last: torch.Tensor
+        older: torch.Tensor
+
+    @dataclass(frozen=True, kw_only=True)
+    class Back(FirstOrder[Passed]):
+        lr: float = 0.1
+
+        def init(self, params: torch.Tensor, layout: Layout) -> Passed:
+            return Passed(params, params)
+
+        def update(self, params: torch.Tensor, grad: torch.Tensor, state: Passed, lr: Any) -> Any:
+            return state.older - lr * grad * state.last, Passed(params, state.last)
+
+    monkeypatch.setattr(columns, "LARGE", 0)
+    rule, stepper = Back(), Stepper()
+    found = path(rule, lambda *given: stepper(rule, *given, over=True), 2)
+    torch.testing.assert_close(found, path(rule, rule.step, 2), rtol=0, atol=0)
 
 
 def test_memory_is_used_again_only_when_nobody_has_it() -> None:

@@ -36,7 +36,7 @@ T = TypeVar("T")
 def select(tree: T, rows: Rows | slice) -> T:
     """The same structure with only these trials: every tensor is indexed along dimension 0, all else is kept.
 
-    Walks tuples, named tuples, lists, dicts and dataclasses. Tensors with a single row are taken to be shared.
+    Walks tuples, named tuples, lists, dicts and dataclasses.
     """
     out: Any = tree
     if isinstance(tree, Tensor):
@@ -285,6 +285,14 @@ class Oracle(abc.ABC):
             ValueError: this matrix cannot be told here; one line that names what is in the way.
         """
         raise ValueError(f"{type(self).__name__} tells loss and gradient alone, not their curvature")
+
+    def begin(self, params: Params, loss: Loss | None) -> None:  # noqa: B027 only the runner's oracle listens
+        """Told by methods that know the losses at the parameters from an earlier step, and ask only elsewhere or for some.
+
+        Args:
+            params: where the step begins.
+            loss: there; None: what the optimizer knows is not the problem's own loss.
+        """
 
     def hessian(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params, Product]:
         """`curved` with the Hessian."""

@@ -19,7 +19,7 @@ class BatchOracle(Oracle):
     """Loss and gradient of a problem on the batch of the current step, or their mean over several.
 
     After the first call of a step for all trials, `first_params`, `first_loss` and `first_grad` hold where it was asked and
-    what was answered, so that the runner need not compute it again.
+    what was answered, so that the runner need not compute it again; after `begin` without the gradient.
 
     Args:
         problem: what is minimised.
@@ -78,6 +78,14 @@ class BatchOracle(Oracle):
         if self.first_params is None:
             self.first_params, self.first_loss, self.first_grad = params, loss, grad
         return loss, grad
+
+    def begin(self, params: Params, loss: Loss | None) -> None:
+        if self.first_params is not None:
+            return
+        if loss is None or self._buffers is not None:  # looked at, not asked: it counts for nobody
+            loss, grad = self._mean(params, self._batches_of(None))
+            self._pull = None if self._buffers is None else grad[:, self._buffers]
+        self.first_params, self.first_loss = params, loss
 
     def _some(self, params: Params, rows: Rows) -> tuple[Loss, Params]:
         self._count(len(self.steps), rows)

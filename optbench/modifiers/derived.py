@@ -46,6 +46,9 @@ class DerivedOracle(Oracle):
 
         return loss, grad, bent
 
+    def begin(self, params: Params, loss: Loss | None) -> None:
+        self.inner.begin(params, None)
+
     def kronecker(self, params: Params) -> dict[str, Factors]:
         """Those of the loss itself; a penalty has none."""
         return self.inner.kronecker(params)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Loss, Optimizer, Oracle, Params
+from ..interfaces import Hyper, Layout, Loss, Oracle, Params
+from .converging import Converging
 from .line_search import Rowwise, ask, dot
 
 DECREASE = 1e-4
@@ -19,7 +20,7 @@ DECREASE = 1e-4
 
 class BarzilaiBorweinState(NamedTuple):
     """t: steps taken; a: length of the next step, [trials]; recent: the last losses, −inf where there are none yet,
-    [trials, memory]; x, f, g: the point looked at last, its loss and gradient."""
+    [trials, memory]; x, f, g: the point looked at last, its loss and gradient; done: has converged, [trials]."""
 
     t: int
     a: Float[Tensor, "trials"]
@@ -27,10 +28,11 @@ class BarzilaiBorweinState(NamedTuple):
     x: Params
     f: Loss
     g: Params
+    done: Bool[Tensor, "trials"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BarzilaiBorwein(Optimizer[BarzilaiBorweinState]):
+class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
     """The two-point step size, safeguarded.
 
         x ← x − a g                         s = x − x_before,  y = g − g_before
@@ -40,7 +42,8 @@ class BarzilaiBorwein(Optimizer[BarzilaiBorweinState]):
     halved until f(x − a g) ≤ the greatest of the last `memory` losses − 1e-4 · a ‖g‖²; memory = 0 takes every step. Where the
     curvature sᵀy is not positive, the length just used is kept. A schedule multiplies every step. Both gradients of a pair
     come from the same minibatch, which takes two evaluations a step; where the objective is fixed, a point's loss and
-    gradient are kept and one is enough.
+    gradient are kept and one is enough. There a trial has converged once its step is too short to move it, and is asked
+    nothing more.
 
     Args:
         lr: length of the first step for a gradient of length one; later ones do not depend on it.
@@ -73,25 +76,29 @@ class BarzilaiBorwein(Optimizer[BarzilaiBorweinState]):
         a = torch.zeros_like(params[:, :1]).add_(self.lr).squeeze(1)
         recent = params.new_full((params.shape[0], self.memory), -float("inf"))
         nowhere = torch.full_like(params, float("nan"))
-        return BarzilaiBorweinState(0, a, recent, nowhere, nowhere[:, 0].clone(), nowhere.clone())
+        done = torch.zeros_like(a, dtype=torch.bool)
+        return BarzilaiBorweinState(0, a, recent, nowhere, nowhere[:, 0].clone(), nowhere.clone(), done)
 
-    def step(
+    def search(
         self, params: Params, state: BarzilaiBorweinState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, BarzilaiBorweinState]:
-        x, (t, a, recent, seen, f, g) = params, state
+        x, (t, a, recent, seen, f, g, _) = params, state
         known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
         f, g = ask(oracle, x, ~known, f, g)
+        oracle.begin(x, f)
         recent = torch.cat([recent, f[:, None]], dim=1)[:, 1:] if self.memory else recent
 
-        a, taken, f_new, g_new = self._search(oracle, x, f, g, recent, a, _row(factor))
+        a, taken, f_new, g_new = self._length(oracle, x, f, g, recent, a, _row(factor))
         x_new = x.where(~(taken > 0)[:, None], x - taken[:, None] * g)
+        tried = x - (_row(factor) * a)[:, None] * g
         s, y = x_new - x, g_new - g
         sy, (least, most) = dot(s, y), map(_row, self.lengths)
         measured = dot(s, s) / sy if self.length == "long" else sy / dot(y, y)
         a = torch.where((sy > 0) & measured.isfinite(), measured.clamp(min=least).clamp(max=most), a)
-        return x_new, BarzilaiBorweinState(t + 1, a, recent, x_new, f_new, g_new)
+        done = self.rests(x, tried, oracle, factor)
+        return x_new, BarzilaiBorweinState(t + 1, a, recent, x_new, f_new, g_new, done)
 
-    def _search(
+    def _length(
         self, oracle: Oracle, x: Params, f: Loss, g: Params, recent: Tensor, a: Rowwise, factor: float | Rowwise
     ) -> tuple[Rowwise, Rowwise, Loss, Params]:
         """Lengths, the steps taken with them (0 where there is none), and loss and gradient there."""

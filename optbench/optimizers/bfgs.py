@@ -10,7 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Loss, Optimizer, Oracle, Params
+from ..interfaces import Hyper, Layout, Loss, Oracle, Params
+from .converging import Converging
 from .line_search import ask, dot, line_search
 
 MOST_BYTES = 2**28
@@ -21,16 +22,17 @@ Square = Float[Tensor, "trials n n"]
 
 class BFGSState(NamedTuple):
     """H: inverse Hessians, all zero before a trial's first pair, [trials, n, n]; x, f, g: the point looked at last, its
-    loss and gradient."""
+    loss and gradient; done: has converged, [trials]."""
 
     H: Square
     x: Params
     f: Loss
     g: Params
+    done: Bool[Tensor, "trials"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class BFGS(Optimizer[BFGSState]):
+class BFGS(Converging[BFGSState]):
     """The quasi-Newton method of Broyden, Fletcher, Goldfarb and Shanno, with its n × n matrix.
 
         d ← −H g,   in a trial's first step −g
@@ -40,10 +42,10 @@ class BFGS(Optimizer[BFGSState]):
 
     The strong Wolfe line search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|; backtracking
     asks for the first alone and halves a. Where the objective is fixed, a point's loss and gradient are kept for the
-    next step. A trial stays where it is once its gradient is zero or no step lowers its loss. A pair without positive
-    curvature sᵀy is left out; a direction that does not descend, or along which no step is found, begins the matrix
-    anew. Each step costs about 6 n² operations and holds n² numbers twice, so that a trial's matrix may take 256 MiB:
-    8,192 parameters in float32, 5,792 in float64; L-BFGS has no such bound.
+    next step; a trial has converged once its gradient is zero or no step along −g lowers its loss, and is asked nothing
+    more. A pair without positive curvature sᵀy is left out; a direction that does not descend, or along which no step is
+    found, begins the matrix anew. Each step costs about 6 n² operations and holds n² numbers twice, so that a trial's matrix
+    may take 256 MiB: 8,192 parameters in float32, 5,792 in float64; L-BFGS has no such bound.
 
     Args:
         lr: first length that the line search tries; 1 is the quasi-Newton step. Schedules multiply it.
@@ -83,12 +85,14 @@ class BFGS(Optimizer[BFGSState]):
     def init(self, params: Params, layout: Layout) -> BFGSState:
         nowhere = torch.full_like(params, float("nan"))
         trials, n = params.shape
-        return BFGSState(params.new_zeros(trials, n, n), nowhere, nowhere[:, 0].clone(), nowhere.clone())
+        done = torch.zeros_like(nowhere[:, 0], dtype=torch.bool)
+        return BFGSState(params.new_zeros(trials, n, n), nowhere, nowhere[:, 0].clone(), nowhere.clone(), done)
 
-    def step(self, params: Params, state: BFGSState, oracle: Oracle, factor: Hyper) -> tuple[Params, BFGSState]:
-        x, (H, seen, f, g) = params, state
+    def search(self, params: Params, state: BFGSState, oracle: Oracle, factor: Hyper) -> tuple[Params, BFGSState]:
+        x, (H, seen, f, g, _) = params, state
         known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
         f, g = ask(oracle, x, ~known, f, g)
+        oracle.begin(x, f)
 
         d = -_times(H, g)
         fresh = ~(dot(g, d) < 0)
@@ -111,7 +115,8 @@ class BFGS(Optimizer[BFGSState]):
         moved = a > 0
         x_new = x.where(~moved[:, None], x + a[:, None] * d)
         kept = torch.where((fresh | ~moved)[:, None, None], 0, H)
-        return x_new, BFGSState(updated(kept, x_new - x, g_new - g), x_new, f_new, g_new)
+        done = self.rests(x, x_new, oracle, factor) & fresh
+        return x_new, BFGSState(updated(kept, x_new - x, g_new - g), x_new, f_new, g_new, done)
 
 
 def updated(H: Square, s: Params, y: Params) -> Square:

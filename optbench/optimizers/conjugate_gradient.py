@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Loss, Optimizer, Oracle, Params
+from ..interfaces import Hyper, Layout, Loss, Oracle, Params
+from .converging import Converging
 from .line_search import Rowwise, ask, dot, line_search
 
 
 class ConjugateGradientState(NamedTuple):
     """d: the last direction, [trials, n]; beta: its weight in the next; fall: a gᵀd of the last step, 0 where none was taken,
-    [trials]; x, f, g: the point looked at last, its loss and gradient."""
+    [trials]; x, f, g: the point looked at last, its loss and gradient; done: has converged, [trials]."""
 
     d: Params
     beta: Float[Tensor, "trials"]
@@ -24,10 +25,11 @@ class ConjugateGradientState(NamedTuple):
     x: Params
     f: Loss
     g: Params
+    done: Bool[Tensor, "trials"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConjugateGradient(Optimizer[ConjugateGradientState]):
+class ConjugateGradient(Converging[ConjugateGradientState]):
     """Conjugate gradients for any smooth function; on a quadratic with exact searches, the linear method.
 
         d ← −g + β d                    x ← x + a d,   a from a strong Wolfe line search
@@ -40,8 +42,8 @@ class ConjugateGradient(Optimizer[ConjugateGradientState]):
     The search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|. It begins at the length that would
     promise the fall of the last step, a_before · (bᵀd_before) / (gᵀd), times lr; in a trial's first step, and after one that
     failed, at lr · min(1, 1/‖g‖₁). A direction that does not descend gives way to −g. Where the objective is fixed, a
-    point's loss and gradient are kept for the next step. A trial stays where it is once its gradient is zero or no step
-    lowers its loss.
+    point's loss and gradient are kept for the next step; a trial has converged once its gradient is zero or no step along −g
+    lowers its loss, and is asked nothing more.
 
     Args:
         lr: multiple of the first length that the line search tries. Schedules multiply it.
@@ -78,14 +80,19 @@ class ConjugateGradient(Optimizer[ConjugateGradientState]):
     def init(self, params: Params, layout: Layout) -> ConjugateGradientState:
         nothing, nowhere = torch.zeros_like(params), torch.full_like(params, float("nan"))
         none = nothing[:, 0].clone()
-        return ConjugateGradientState(nothing, none, none.clone(), nowhere, nowhere[:, 0].clone(), nowhere.clone())
+        done = torch.zeros_like(none, dtype=torch.bool)
+        return ConjugateGradientState(
+            nothing, none, none.clone(), nowhere, nowhere[:, 0].clone(), nowhere.clone(), done
+        )
 
-    def step(
+    def search(
         self, params: Params, state: ConjugateGradientState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, ConjugateGradientState]:
-        x, (d, beta, fall, seen, f, g) = params, state
+        x, (d, beta, fall, seen, f, g, _) = params, state
         known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
         f, g = ask(oracle, x, ~known, f, g)
+        oracle.begin(x, f)
+        fresh = (beta == 0) & (fall == 0)
 
         d = beta[:, None] * d - g
         uphill = ~(dot(g, d) < 0)
@@ -109,7 +116,8 @@ class ConjugateGradient(Optimizer[ConjugateGradientState]):
         moved = a > 0
         x_new = x.where(~moved[:, None], x + a[:, None] * d)
         beta = torch.where(moved, self._beta(g_new, g, d), 0).nan_to_num(0.0, 0.0, 0.0)
-        return x_new, ConjugateGradientState(d, beta, torch.where(moved, a * slope, 0), x_new, f_new, g_new)
+        done = self.rests(x, x_new, oracle, factor) & fresh
+        return x_new, ConjugateGradientState(d, beta, torch.where(moved, a * slope, 0), x_new, f_new, g_new, done)
 
     def _beta(self, g: Params, b: Params, d: Params) -> Rowwise:
         y = g - b

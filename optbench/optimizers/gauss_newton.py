@@ -6,24 +6,28 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params
+from ..interfaces import Hyper, Layout, Loss, Oracle, Params
+from .converging import Converging
 from .curvature import LIMIT, check_curved, chosen, dense, dense_bytes, downhill, gain, rate, searching, times
 from .line_search import dot
 
 
 class GaussNewtonState(NamedTuple):
-    """mu: damping, nan before the first step; nu: what it is multiplied by when a step fails; [trials] both."""
+    """mu: damping, nan before the first step; nu: what it is multiplied by when a step fails; f: the loss where the last step
+    began; done: has converged; [trials] all."""
 
     mu: Float[Tensor, "trials"]
     nu: Float[Tensor, "trials"]
+    f: Loss
+    done: Bool[Tensor, "trials"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaussNewton(Optimizer[GaussNewtonState]):
+class GaussNewton(Converging[GaussNewtonState]):
     """The Levenberg–Marquardt method, for at most 2,000 parameters.
 
         G ← Jᵀ ∇²L J            f = L(z), J = ∂z/∂x: residuals z and L = Σ z², or outputs and the loss of them
@@ -37,7 +41,8 @@ class GaussNewton(Optimizer[GaussNewtonState]):
     minibatches has the noise of each.
 
     G is found column by column: a step counts 1 + 2n evaluations and one for each s that is tried; only trials without
-    success try again. A trial whose gradient is zero or not finite stays where it is, and costs one evaluation.
+    success try again. A trial whose gradient is zero or not finite stays where it is; where the objective is fixed, such a
+    trial has converged, as one has whose step is too short to move it, and is asked nothing more.
 
     Args:
         lr: part of the step that is made; 1 is the method's own. Schedules multiply it.
@@ -66,7 +71,8 @@ class GaussNewton(Optimizer[GaussNewtonState]):
         check_settings(self)
 
     def init(self, params: Params, layout: Layout) -> GaussNewtonState:
-        return GaussNewtonState(torch.full_like(params[:, 0], torch.nan), torch.full_like(params[:, 0], 2.0))
+        mu = torch.full_like(params[:, 0], torch.nan)
+        return GaussNewtonState(mu, torch.full_like(mu, 2.0), mu.clone(), torch.zeros_like(mu, dtype=torch.bool))
 
     def check(self, params: Params, oracle: Oracle) -> None:
         check_curved("gauss_newton", params, oracle, LIMIT)
@@ -74,14 +80,14 @@ class GaussNewton(Optimizer[GaussNewtonState]):
     def scratch_bytes(self, params: Params) -> int:
         return dense_bytes(params)
 
-    def step(
+    def search(
         self, params: Params, state: GaussNewtonState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, GaussNewtonState]:
-        x, (mu, nu) = params, state
+        x, tried, (mu, nu, _, _) = params, params, state
         f, g, product = oracle.gauss_newton(x)
         rows = searching(g)
         if len(rows) == 0:
-            return x, state
+            return x, GaussNewtonState(mu, nu, f, self.rests(x, x, oracle, factor))
         G, lr = dense(product, g, rows), rate(self.lr * factor, x)
         D = G.diagonal(dim1=1, dim2=2)
         first = rate(self.tau, x)[rows, 0]
@@ -91,10 +97,12 @@ class GaussNewton(Optimizer[GaussNewtonState]):
 
         for _ in range(self.most_evaluations):
             s = lr[rows] * downhill(G + torch.diag_embed(mu[rows, None] * D), g[rows])
-            f_new, _ = oracle(x[rows] + s, rows)
+            onward = x[rows] + s
+            tried = tried.index_copy(0, rows, onward)
+            f_new, _ = oracle(onward, rows)
             rho = gain(f[rows], f_new, -dot(g[rows], s) - 0.5 * dot(s, times(G, s)))
             good = rho > 0
-            x = x.index_copy(0, rows, (x[rows] + s).where(good[:, None], x[rows]))
+            x = x.index_copy(0, rows, onward.where(good[:, None], x[rows]))
             factors = torch.where(good, (1 - (2 * rho - 1) ** 3).clamp(min=1 / 3), nu[rows])
             mu = mu.index_copy(0, rows, mu[rows] * factors)
             nu = nu.index_copy(0, rows, torch.where(good, 2, 2 * nu[rows]))
@@ -102,4 +110,4 @@ class GaussNewton(Optimizer[GaussNewtonState]):
             if len(left) == 0:
                 break
             rows, G, D = rows[left], G[left], D[left]
-        return x, GaussNewtonState(mu, nu)
+        return x, GaussNewtonState(mu, nu, f, self.rests(params, tried, oracle, factor))

@@ -6,24 +6,28 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params, Product, Rows
+from ..interfaces import Hyper, Layout, Loss, Oracle, Params, Product, Rows
+from .converging import Converging
 from .curvature import check_curved, chosen, gain, rate, searching
 from .line_search import dot
 
 
 class HessianFreeState(NamedTuple):
-    """d: what conjugate gradients came to last, [trials, n]; damping: the present one, [trials]."""
+    """d: what conjugate gradients came to last, [trials, n]; damping: the present one; f: the loss where the last step began;
+    done: has converged; [trials] each."""
 
     d: Params
     damping: Float[Tensor, "trials"]
+    f: Loss
+    done: Bool[Tensor, "trials"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class HessianFree(Optimizer[HessianFreeState]):
+class HessianFree(Converging[HessianFreeState]):
     """Truncated Newton with the Gauss–Newton matrix and adapted damping; for any number of parameters.
 
         d ← about −(G + damping I)⁻¹ g, by conjugate gradients that begin at decay · d
@@ -39,7 +43,8 @@ class HessianFree(Optimizer[HessianFreeState]):
     on, and one for each a; trials that are done take no part in further ones. All look at the step's batch, which should be
     large: the author uses all of the data for g and f, and thousands of samples for G. Not taken over from the paper are
     preconditioning, which needs gradients of single samples, and choosing among earlier iterates of conjugate gradients. A
-    trial whose gradient is zero or not finite stays where it is, as does one for which no a is found.
+    trial whose gradient is zero or not finite stays where it is, as does one for which no a is found. Where the objective is
+    fixed, a trial has converged once its gradient is zero or its step too short to move it, and is asked nothing more.
 
     Args:
         lr: first length a; 1 is the method's own. Schedules multiply it.
@@ -72,29 +77,32 @@ class HessianFree(Optimizer[HessianFreeState]):
         check_settings(self)
 
     def init(self, params: Params, layout: Layout) -> HessianFreeState:
-        return HessianFreeState(torch.zeros_like(params), rate(self.damping, params)[:, 0].clone())
+        damping = rate(self.damping, params)[:, 0].clone()
+        done = torch.zeros_like(damping, dtype=torch.bool)
+        return HessianFreeState(torch.zeros_like(params), damping, torch.full_like(damping, torch.nan), done)
 
     def check(self, params: Params, oracle: Oracle) -> None:
         check_curved("gauss_newton", params, oracle)
 
-    def step(
+    def search(
         self, params: Params, state: HessianFreeState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, HessianFreeState]:
-        x, (last, damping) = params, state
-        f, g, product = oracle.gauss_newton(x)
-        rows = searching(g)
+        x, tried, (last, damping, _, _) = params, params, state
+        losses, grad, product = oracle.gauss_newton(x)
+        rows = searching(grad)
         if len(rows) == 0:
-            return x, state
+            return x, HessianFreeState(last, damping, losses, self.rests(x, x, oracle, factor))
         first, tolerance = (rate(self.decay, x) * last)[rows], rate(self.tolerance, x)[rows, 0]
-        d, Gd = conjugate(product, g[rows], first, damping[rows], tolerance, rows, self.most_products)
+        d, Gd = conjugate(product, grad[rows], first, damping[rows], tolerance, rows, self.most_products)
         last = last.index_copy(0, rows, d.nan_to_num(0.0, 0.0, 0.0))
 
         a, c1 = rate(self.lr * factor, x)[rows], rate(self.c1, x)[rows, 0]
-        f, g, slack = f[rows], g[rows], 4 * torch.finfo(x.dtype).eps * f[rows].abs()
+        f, g, slack = losses[rows], grad[rows], 4 * torch.finfo(x.dtype).eps * losses[rows].abs()
         slope, left = dot(g, d), torch.arange(len(rows), device=x.device)
         for k in range(self.most_evaluations):
             place = rows[left]
             onward = x[place] + a[left] * d[left]
+            tried = tried.index_copy(0, place, onward)
             f_new, _ = oracle(onward, place)
             if k == 0:
                 rho = gain(f, f_new, -a[:, 0] * slope - 0.5 * a[:, 0] ** 2 * dot(d, Gd))
@@ -106,7 +114,7 @@ class HessianFree(Optimizer[HessianFreeState]):
             if len(left) == 0:
                 break
             a = a.index_copy(0, left, a[left] / 2)
-        return x, HessianFreeState(last, damping)
+        return x, HessianFreeState(last, damping, losses, self.rests(params, tried, oracle, factor))
 
 
 def conjugate(

@@ -10,13 +10,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Loss, Optimizer, Oracle, Params
+from ..interfaces import Hyper, Layout, Loss, Oracle, Params
+from .converging import Converging
 from .line_search import ask, dot, line_search
 
 
 class LBFGSState(NamedTuple):
     """t: steps taken; S, Y: last steps and gradient changes, oldest first, [trials, m, n]; rho: their 1/sᵀy, 0 where a
-    place is empty, [trials, m]; x, f, g: the point looked at last, its loss and gradient."""
+    place is empty, [trials, m]; x, f, g: the point looked at last, its loss and gradient; done: has converged, [trials]."""
 
     t: int
     S: Float[Tensor, "trials m n"]
@@ -25,10 +26,11 @@ class LBFGSState(NamedTuple):
     x: Params
     f: Loss
     g: Params
+    done: Bool[Tensor, "trials"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class LBFGS(Optimizer[LBFGSState]):
+class LBFGS(Converging[LBFGSState]):
     """Limited-memory BFGS.
 
         d ← −H g,   H from the last m pairs s = xₖ₊₁ − xₖ, y = gₖ₊₁ − gₖ by the two-loop recursion,
@@ -38,8 +40,9 @@ class LBFGS(Optimizer[LBFGSState]):
 
     The strong Wolfe line search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|; backtracking
     asks for the first alone and halves a. Where the objective is fixed, a point's loss and gradient are kept for the
-    next step. A trial stays where it is once its gradient is zero or no step lowers its loss; a direction that does
-    not descend clears its memory. Every step waits for the device several times: the search must see what it found.
+    next step; a trial has converged once its gradient is zero or no step along −g lowers its loss, and is asked nothing more.
+    A direction that does not descend, or along which no step is found, clears its memory. Every step waits for the device
+    several times: the search must see what it found.
 
     Args:
         lr: first length that the line search tries; 1 is the quasi-Newton step. Schedules multiply it.
@@ -73,13 +76,21 @@ class LBFGS(Optimizer[LBFGSState]):
         pairs = params.new_zeros(params.shape[0], self.history, params.shape[1])
         nowhere = torch.full_like(params, float("nan"))
         return LBFGSState(
-            0, pairs, pairs.clone(), pairs[:, :, 0].clone(), nowhere, nowhere[:, 0].clone(), nowhere.clone()
+            0,
+            pairs,
+            pairs.clone(),
+            pairs[:, :, 0].clone(),
+            nowhere,
+            nowhere[:, 0].clone(),
+            nowhere.clone(),
+            torch.zeros_like(nowhere[:, 0], dtype=torch.bool),
         )
 
-    def step(self, params: Params, state: LBFGSState, oracle: Oracle, factor: Hyper) -> tuple[Params, LBFGSState]:
-        x, (t, S, Y, rho, seen, f, g) = params, state
+    def search(self, params: Params, state: LBFGSState, oracle: Oracle, factor: Hyper) -> tuple[Params, LBFGSState]:
+        x, (t, S, Y, rho, seen, f, g, _) = params, state
         known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
         f, g = ask(oracle, x, ~known, f, g)
+        oracle.begin(x, f)
 
         d = _direction(g, S, Y, rho, min(t, self.history))
         uphill = ~(dot(g, d) < 0)
@@ -109,7 +120,9 @@ class LBFGS(Optimizer[LBFGSState]):
         keep = sy > torch.finfo(x.dtype).eps * yy
         S, Y = _push(S, s, keep), _push(Y, y, keep)
         rho = torch.where(keep[:, None], torch.cat([rho[:, 1:], (1 / sy)[:, None]], dim=1), rho)
-        return x_new, LBFGSState(t + 1, S, Y, rho, x_new, f_new, g_new)
+        rests = self.rests(x, x_new, oracle, factor)
+        rho = rho.where(~rests[:, None], 0)
+        return x_new, LBFGSState(t + 1, S, Y, rho, x_new, f_new, g_new, rests & fresh)
 
 
 def _direction(g: Params, S: Tensor, Y: Tensor, rho: Tensor, pairs: int) -> Params:

@@ -54,7 +54,7 @@ def line_search(
     high, f_high, slope_high = torch.full_like(f, float("inf")), f, slope
     searching = f.isfinite() & slope.isfinite() & (slope < 0) & (first > 0)
     a = torch.where(searching, first, 0)
-    asked, fa, ga = torch.ones_like(searching), f, g
+    asked, fa, ga = searching, f, g
 
     for _ in range(most_evaluations):
         fa, ga = ask(oracle, x + a[:, None] * d, asked, fa, ga)

@@ -6,24 +6,27 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..aligned import eigen
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params
+from ..interfaces import Hyper, Layout, Loss, Oracle, Params, Product
+from .converging import Converging
 from .curvature import LIMIT, Dense, aligned, check_curved, dense, dense_bytes, rate, searching, times
 from .line_search import line_search
 
 
 class NewtonState(NamedTuple):
-    """t: steps taken."""
+    """t: steps taken; f: the loss where the last step began; done: has converged; [trials] both."""
 
     t: int
+    f: Loss
+    done: Bool[Tensor, "trials"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Newton(Optimizer[NewtonState]):
+class Newton(Converging[NewtonState]):
     """Newton's method with damping, for at most 2,000 parameters.
 
         plain          d ← −(H + damping I)⁻¹ g
@@ -39,7 +42,8 @@ class Newton(Optimizer[NewtonState]):
 
     The Hessian is that of the step's batch, found column by column: a step counts 1 + 2n evaluations and those of the line
     search, and solving takes time of the order n³. Where the solver of `plain` finds the matrix singular, −g stands in. A
-    trial whose gradient is zero or not finite stays where it is, and costs one evaluation.
+    trial whose gradient is zero or not finite stays where it is; one that stays has converged where the objective is fixed,
+    and is asked nothing more.
 
     Args:
         lr: length of the step, the first one that a line search tries; 1 is Newton's. Schedules multiply it.
@@ -73,7 +77,8 @@ class Newton(Optimizer[NewtonState]):
         check_settings(self)
 
     def init(self, params: Params, layout: Layout) -> NewtonState:
-        return NewtonState(0)
+        f = torch.full_like(params[:, 0], torch.nan)
+        return NewtonState(0, f, torch.zeros_like(f, dtype=torch.bool))
 
     def check(self, params: Params, oracle: Oracle) -> None:
         check_curved("hessian", params, oracle, LIMIT)
@@ -81,17 +86,20 @@ class Newton(Optimizer[NewtonState]):
     def scratch_bytes(self, params: Params) -> int:
         return dense_bytes(params)
 
-    def step(self, params: Params, state: NewtonState, oracle: Oracle, factor: Hyper) -> tuple[Params, NewtonState]:
-        x, after = params, NewtonState(state.t + 1)
-        f, g, product = oracle.hessian(x)
+    def search(self, params: Params, state: NewtonState, oracle: Oracle, factor: Hyper) -> tuple[Params, NewtonState]:
+        f, g, product = oracle.hessian(params)
+        x = self._moved(params, f, g, product, oracle, factor)
+        return x, NewtonState(state.t + 1, f, self.rests(params, x, oracle, factor))
+
+    def _moved(self, x: Params, f: Loss, g: Params, product: Product, oracle: Oracle, factor: Hyper) -> Params:
         rows = searching(g)
         if len(rows) == 0:
-            return x, after
+            return x
         H, damping = dense(product, g, rows), rate(self.damping, x)[rows]
         d = torch.zeros_like(x).index_copy_(0, rows, self._direction(H, g[rows], damping))
         lr = rate(self.lr * factor, x)
         if self.line_search == "none":
-            return x + lr * d, after
+            return x + lr * d
         a, _, _ = line_search(
             oracle,
             x,
@@ -105,7 +113,7 @@ class Newton(Optimizer[NewtonState]):
             most_evaluations=self.most_evaluations,
         )
         moved = (a > 0)[:, None]
-        return x.where(~moved, x + a[:, None] * d), after
+        return x.where(~moved, x + a[:, None] * d)
 
     def _direction(
         self, H: Dense, g: Float[Tensor, "rows n"], damping: Float[Tensor, "rows 1"]

@@ -10,19 +10,23 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Matrix, Optimizer, Oracle, Params, Product, Rows
+from ..interfaces import Hyper, Layout, Loss, Matrix, Oracle, Params, Product, Rows
+from .converging import Converging
 from .curvature import check_curved, chosen, gain, rate, searching
 from .line_search import Rowwise, dot
 
 
 class TrustRegionState(NamedTuple):
-    """radius: of the ball in which the model is trusted, [trials]."""
+    """radius: of the ball in which the model is trusted; f: the loss where the last step began; done: has converged;
+    [trials] all."""
 
     radius: Float[Tensor, "trials"]
+    f: Loss
+    done: Bool[Tensor, "trials"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrustRegion(Optimizer[TrustRegionState]):
+class TrustRegion(Converging[TrustRegionState]):
     """Newton's method within a ball, by conjugate gradients; for any number of parameters.
 
         p ← about the minimum of m(p) = gᵀp + ½ pᵀB p in ‖p‖ ≤ radius,   s ← lr p
@@ -36,7 +40,8 @@ class TrustRegion(Optimizer[TrustRegionState]):
     matrix, which has no negative curvature; it is known by its products alone.
 
     A step counts one evaluation at x, one at x + s, and two for each iteration of a trial; trials that are done take no part in
-    further products. All look at the step's batch. A trial whose gradient is zero or not finite stays where it is.
+    further products. All look at the step's batch. A trial whose gradient is zero or not finite stays where it is; where the
+    objective is fixed, such a trial has converged, as one has whose step is too short to move it, and is asked nothing more.
 
     Args:
         lr: part of p that is made; 1 is the method's own. Schedules multiply it.
@@ -67,28 +72,31 @@ class TrustRegion(Optimizer[TrustRegionState]):
         check_settings(self)
 
     def init(self, params: Params, layout: Layout) -> TrustRegionState:
-        return TrustRegionState(rate(self.radius, params)[:, 0].clone())
+        radius = rate(self.radius, params)[:, 0].clone()
+        return TrustRegionState(radius, torch.full_like(radius, torch.nan), torch.zeros_like(radius, dtype=torch.bool))
 
     def check(self, params: Params, oracle: Oracle) -> None:
         check_curved(self.matrix, params, oracle)
 
-    def step(
+    def search(
         self, params: Params, state: TrustRegionState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, TrustRegionState]:
         x, radius, lr = params, state.radius, rate(self.lr * factor, params)
         f, g, product = oracle.curved(self.matrix, x)
         rows = searching(g)
         if len(rows) == 0:
-            return x, state
+            return x, TrustRegionState(radius, f, self.rests(x, x, oracle, factor))
         p, Bp, edge = steihaug(product, g[rows], radius[rows], rows, self.most_products)
         s, Bs = lr[rows] * p, lr[rows] * Bp
-        f_new, _ = oracle(x[rows] + s, rows)
+        onward = x[rows] + s
+        f_new, _ = oracle(onward, rows)
         rho = gain(f[rows], f_new, -dot(g[rows], s) - 0.5 * dot(s, Bs))
 
         most, eta = rate(self.max_radius, x)[rows, 0], rate(self.eta, x)[rows, 0]
         grown = torch.where((rho > 0.75) & edge, torch.minimum(2 * radius[rows], most), radius[rows])
         radius = radius.index_copy(0, rows, grown.where(rho >= 0.25, 0.25 * radius[rows]))
-        return x.index_copy(0, rows, (x[rows] + s).where((rho > eta)[:, None], x[rows])), TrustRegionState(radius)
+        done = self.rests(x, x.index_copy(0, rows, onward), oracle, factor)
+        return x.index_copy(0, rows, onward.where((rho > eta)[:, None], x[rows])), TrustRegionState(radius, f, done)
 
 
 def steihaug(

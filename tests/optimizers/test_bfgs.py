@@ -163,14 +163,14 @@ def test_a_direction_that_does_not_descend_begins_the_matrix_anew() -> None:
     assert (torch.linalg.eigvalsh(new.H) > 0).all()
 
 
-def test_a_trial_whose_gradient_is_zero_stays_and_costs_one_evaluation_a_step() -> None:
+def test_a_trial_whose_gradient_is_zero_stays_and_costs_one_evaluation_in_all() -> None:
     oracle, rule = Quadratic(np.diag([1.0, 10.0]), np.zeros(2), 2), BFGS()
     x = torch.tensor([[0.0, 0.0], [3.0, 1.0]], dtype=torch.float64)
     state = rule.init(x, oracle.layout)
     for _ in range(4):
         x, state = rule.step(x, state, oracle, 1.0)
     assert x[0].tolist() == [0.0, 0.0]
-    assert oracle.count[0] == 5
+    assert oracle.count[0] == 1
     assert oracle.count[1] >= 5
 
 

@@ -147,14 +147,14 @@ def test_it_reaches_the_minimum_to_rounding_and_stays_there(line_search: str) ->
     torch.testing.assert_close(run.params, at, rtol=0, atol=1e-12)
 
 
-def test_a_trial_whose_gradient_is_zero_stays_and_costs_one_evaluation_a_step() -> None:
+def test_a_trial_whose_gradient_is_zero_stays_and_costs_one_evaluation_in_all() -> None:
     oracle, rule = Quadratic(torch.tensor([[1.0, 10.0], [1.0, 10.0]], dtype=torch.float64)), LBFGS()
     x = torch.tensor([[0.0, 0.0], [3.0, 1.0]], dtype=torch.float64)
     state = rule.init(x, oracle.layout)
     for _ in range(4):
         x, state = rule.step(x, state, oracle, 1.0)
     assert x[0].tolist() == [0.0, 0.0]
-    assert oracle.count[0] == 5
+    assert oracle.count[0] == 1
     assert oracle.count[1] >= 5
 
 

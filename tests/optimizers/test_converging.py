@@ -1,0 +1,90 @@
+"""Methods that come to an end on a fixed objective: nothing is asked or moved after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from optbench.problems.logistic_regression import LogisticRegression
+from optbench.problems.quadratic import Quadratic
+from optbench.problems.rosenbrock import Rosenbrock
+
+from optbench.interfaces import Problem
+from optbench.modifiers.l2 import L2
+from optbench.optimizers import OPTIMIZERS
+from optbench.optimizers.converging import Converging
+from optbench.schedules import Constant, Linear
+from optbench.trials import Trials
+
+NAMES = [name for name, kind in OPTIMIZERS.items() if issubclass(kind, Converging)]
+STEPS = 150
+
+
+def counts(trials: Trials) -> torch.Tensor:
+    return torch.as_tensor(trials.oracle.evaluations()).expand(len(trials.seeds)).clone()
+
+
+def running(name: str, problem: Problem, seeds: list[int], *modifiers: Any) -> Trials:
+    return Trials(problem, OPTIMIZERS[name](), Constant(), list(modifiers), seeds, STEPS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_has_converged_is_neither_evaluated_nor_moved(name: str) -> None:
+    trials = running(name, Rosenbrock(n=2), [0, 1, 2])
+    ended: dict[int, tuple[int, torch.Tensor]] = {}
+    for step in range(STEPS):
+        before, point = counts(trials), trials.params
+        loss = trials.step(step)
+        torch.testing.assert_close(loss, trials.problem.loss(point, None), rtol=0, atol=0)
+        for k in ended:
+            assert counts(trials)[k] == before[k]
+            assert torch.equal(trials.params[k], point[k])
+        ended |= {k: (step, point[k]) for k in range(3) if trials.state.done[k] and k not in ended}
+    assert sorted(ended) == [0, 1, 2]
+    assert len({step for step, _ in ended.values()}) > 1  # some went on beside others who had ended
+    torch.testing.assert_close(trials.params, torch.ones(3, 2, dtype=torch.float64), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_evaluations_and_ends_do_not_depend_on_the_company(name: str) -> None:
+    def end(seeds: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        trials = running(name, Rosenbrock(n=2), seeds)
+        for step in range(STEPS):
+            trials.step(step)
+        return counts(trials), trials.params
+
+    many, fewer = end([0, 1, 2, 3]), end([3, 1])
+    assert many[0][[3, 1]].tolist() == fewer[0].tolist()
+    assert torch.equal(many[1][[3, 1]], fewer[1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rate_of_zero_is_no_end(name: str) -> None:
+    problem = Rosenbrock(n=2)
+    trials = Trials(problem, OPTIMIZERS[name](), Linear(until=2.0, start=0.0, end=1.0), [], [0, 1], 8)
+    start = trials.params
+    trials.step(0)
+    assert torch.equal(trials.params, start)
+    assert not trials.state.done.any()
+    for step in range(1, 8):
+        trials.step(step)
+    assert (problem.loss(trials.params, None) < problem.loss(start, None)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_ends_while_the_objective_changes(name: str) -> None:
+    trials = running(name, Quadratic(n=5, noise=0.1), [0, 1])
+    for step in range(12):
+        trials.step(step)
+        assert not trials.state.done.any()
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "gauss_newton"])
+def test_the_loss_that_is_recorded_is_the_problem_s_own_beside_a_penalty(name: str) -> None:
+    """At the minimum of a penalised loss, where trials rest, and on the way."""
+    problem = LogisticRegression(batch_size=None)
+    trials = running(name, problem, [0, 1], L2(strength=0.1))
+    for step in range(40):
+        point = trials.params
+        torch.testing.assert_close(trials.step(step), problem.objective(point, step), rtol=1e-6, atol=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-COMMAND = [sys.executable, "-m", "optbench.cli"]
+COMMAND = [sys.executable, "-m", "optbench"]
 
 
 class CommandLine:

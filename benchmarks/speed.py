@@ -35,7 +35,7 @@ from . import bare
 from .steps import steps
 from .timing import Row, compared, in_turn, seconds
 
-OPTBENCH = [sys.executable, "-m", "optbench.cli"]
+OPTBENCH = [sys.executable, "-m", "optbench"]
 THOUSAND = [
     "problem=rosenbrock,quadratic,beale,rastrigin,saddle",
     "optimizer=sgd,momentum,adam,lion",

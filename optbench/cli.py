@@ -165,6 +165,3 @@ VERBS: dict[str, Callable[[argparse.Namespace], int]] = {
     "show": _show,
     "check": _check,
 }
-
-if __name__ == "__main__":
-    sys.exit(main())

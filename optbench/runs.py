@@ -23,7 +23,7 @@ from .oracle import BatchOracle
 from .registry import defaults, fingerprint, is_path, load_object, make, resolve
 from .schedules.batch_size import BATCH_SIZE, check_batch_size
 from .schedules.parts import built, within
-from .schedules.several import Several, check_scaled, name_of
+from .schedules.several import Several, check_scaled, name_of, numbers_of
 from .search import draw, space
 from .trials import changed, wrapped
 
@@ -287,6 +287,11 @@ class Run:
                 )
             elif not owner:
                 optimizer = self._optimizer(settings_of(self.optimizer) | chosen)
+                if setting.replace("_", "") in modifiers and not hasattr(optimizer, setting):
+                    its = [f"schedules.{key}.{name}" for name in numbers_of(modifiers[setting.replace("_", "")][1])]
+                    raise UsageError(
+                        f"schedules.{key}: {key} is a modifier; say which of its numbers: {', '.join(its)}"
+                    )
                 check_scaled(self.labels["optimizer"], optimizer, setting, f"schedules.{key}")
             elif owner.replace("_", "") in modifiers:
                 if not isinstance(modifiers[owner.replace("_", "")][1], (OracleModifier, UpdateModifier)):

@@ -202,7 +202,7 @@ def test_a_wrong_setting_of_an_executor_is_refused(folder: Path, word: str) -> N
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     """`optbench run` as a process group of its own, which Ctrl-C reaches even where these tests run in the background."""
     return subprocess.Popen(
-        [sys.executable, "-m", "optbench.cli", "run", *words],
+        [sys.executable, "-m", "optbench", "run", *words],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -111,8 +111,7 @@ def scaled(thing: T, factors: Mapping[str, Hyper]) -> T:
 
 def check_scaled(label: str, thing: Any, name: str, key: str) -> None:
     """Raise a UsageError, one line, unless this setting is a number that a factor can change."""
-    names = [f.name for f in fields(thing)] if is_dataclass(thing) else []
-    numbers = {known: value for known in names if isinstance(value := getattr(thing, known), (float, Tensor))}
+    numbers = numbers_of(thing)
     if name == "lr":
         raise UsageError(f"{key}: the schedule of the rate is given by schedule=…")
     if _is_first_beta(thing, name):
@@ -125,6 +124,12 @@ def check_scaled(label: str, thing: Any, name: str, key: str) -> None:
         )
     if isinstance(numbers[name], float) and numbers[name] == 0:
         raise UsageError(f"{key} has no effect: {label} has {name}=0; set it to what the factors are to multiply")
+
+
+def numbers_of(thing: Any) -> dict[str, float | Tensor]:
+    """The settings of an optimizer or modifier that are numbers."""
+    names = [f.name for f in fields(thing)] if is_dataclass(thing) else []
+    return {name: value for name in names if isinstance(value := getattr(thing, name), (float, Tensor))}
 
 
 def _is_first_beta(thing: Any, name: str) -> bool:

@@ -203,6 +203,10 @@ def test_without_them_a_run_is_the_same_as_ever_and_with_them_another() -> None:
         ),
         (["schedules.momentum=linera"], "schedules.momentum: no schedule is called 'linera'; did you mean 'linear'"),
         (["schedules.momentum={name: linear, ned: 1}"], "schedules.momentum: linear has no setting 'ned'"),
+        (
+            ["optimizer=sgd", "modifier=weight_decay", "schedules.weight_decay=linear"],
+            "weight_decay is a modifier; say which of its numbers: schedules.weight_decay.strength",
+        ),
         (["schedules.lr=linear"], "schedules.lr: the schedule of the rate is given by schedule="),
         (
             ["optimizer=adamw", "optimizer.weight_decay=0", "schedules.weight_decay=linear"],

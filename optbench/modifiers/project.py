@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Params, UpdateModifier
-from .derived import penalised
+from ..projections import check_bounds, nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,24 +43,10 @@ class Project(UpdateModifier):
 
     def __post_init__(self) -> None:
         check_settings(self)
-        if self.low is not None and self.high is not None:
-            low, high = torch.broadcast_tensors(torch.as_tensor(self.low), torch.as_tensor(self.high))
-            wrong = (low > high).reshape(-1)
-            if bool(wrong.any()):
-                k = int(wrong.nonzero()[0])
-                where = f" in trial {k}" if len(wrong) > 1 else ""
-                raise ValueError(
-                    f"Project: low must not lie above high, got {low.reshape(-1)[k].item():g} and "
-                    f"{high.reshape(-1)[k].item():g}{where}"
-                )
+        check_bounds(self)
 
     def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> Layout:
         return layout
 
     def apply(self, before: Params, after: Params, lr: Hyper, state: Layout) -> tuple[Params, Layout]:
-        if self.onto == "ball":
-            length = penalised(after, state, biases=True).norm(dim=1, keepdim=True)
-            return after * torch.where(length > self.radius, self.radius / length, 1), state
-        if self.low is not None:
-            after = after.clamp(min=self.low)  # type: ignore[arg-type]
-        return after if self.high is None else after.clamp(max=self.high), state  # type: ignore[arg-type]
+        return nearest(after, self, state), state

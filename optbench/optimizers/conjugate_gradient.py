@@ -100,18 +100,7 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
         slope = dot(g, d)
         lr = torch.as_tensor(self.lr * factor, dtype=x.dtype, device=x.device).reshape(-1).expand(len(f))
         first = lr * torch.where(fall < 0, fall / slope, (1 / g.abs().sum(dim=1)).clamp(max=1))
-        a, f_new, g_new = line_search(
-            oracle,
-            x,
-            d,
-            f,
-            g,
-            first,
-            kind="strong_wolfe",
-            c1=self.c1,
-            c2=self.c2,
-            most_evaluations=self.most_evaluations,
-        )
+        a, f_new, g_new = line_search(self, "strong_wolfe", oracle, x, d, f, g, first)
 
         moved = a > 0
         x_new = x.where(~moved[:, None], x + a[:, None] * d)

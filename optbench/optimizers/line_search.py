@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -11,18 +13,23 @@ from ..interfaces import Hyper, Loss, Oracle, Params
 Rowwise = Float[Tensor, "trials"]
 
 
+class Searching(Protocol):
+    """The settings of a method that searches along lines.
+
+    c1: decrease asked for, as a part of what the slope promises; c2: slope allowed at the new point, as a part of the slope
+    at the old one; most_evaluations: of one search.
+    """
+
+    @property
+    def c1(self) -> Hyper: ...
+    @property
+    def c2(self) -> Hyper: ...
+    @property
+    def most_evaluations(self) -> int: ...
+
+
 def line_search(
-    oracle: Oracle,
-    x: Params,
-    d: Params,
-    f: Loss,
-    g: Params,
-    first: Rowwise,
-    *,
-    kind: str,
-    c1: Hyper,
-    c2: Hyper,
-    most_evaluations: int,
+    rule: Searching, kind: str, oracle: Oracle, x: Params, d: Params, f: Loss, g: Params, first: Rowwise
 ) -> tuple[Rowwise, Loss, Params]:
     """Step lengths along d, 0 where there is none, and loss and gradient there.
 
@@ -34,19 +41,17 @@ def line_search(
     last place of f, so as much is forgiven.
 
     Args:
+        rule: what is asked of a step; after most_evaluations, the best point found that decreases enough is taken.
+        kind: `strong_wolfe` or `backtracking`.
         oracle: what is asked; every evaluation is counted for the trials that it serves.
         x, d: points and directions.
         f, g: loss and gradient at x.
         first: the length that each trial tries first.
-        kind: `strong_wolfe` or `backtracking`.
-        c1: decrease asked for, as a part of what the slope promises.
-        c2: slope allowed at the new point, as a part of the slope at x.
-        most_evaluations: then the best point found that decreases enough is taken.
 
     Source: Nocedal & Wright, "Numerical optimization", 2nd edition (2006), Algorithms 3.1, 3.5 and 3.6 with the cubic
     of equation 3.59.
     """
-    c1, c2 = (c.reshape(-1) if isinstance(c, Tensor) else c for c in (c1, c2))
+    c1, c2 = (c.reshape(-1) if isinstance(c, Tensor) else c for c in (rule.c1, rule.c2))
     eps = torch.finfo(x.dtype).eps
     slope, slack, size = dot(g, d), 4 * eps * f.abs(), d.abs().amax(dim=1)
     # low: the best length so far that decreases enough; high: the other end of the bracket, infinite until there is one.
@@ -56,7 +61,7 @@ def line_search(
     a = torch.where(searching, first, 0)
     asked, fa, ga = searching, f, g
 
-    for _ in range(most_evaluations):
+    for _ in range(rule.most_evaluations):
         fa, ga = ask(oracle, x + a[:, None] * d, asked, fa, ga)
         slope_a = dot(ga, d)
         bad = ~((fa <= f + c1 * a * slope + slack) & (fa <= f_low + slack) & slope_a.isfinite())

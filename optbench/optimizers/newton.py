@@ -100,18 +100,7 @@ class Newton(Converging[NewtonState]):
         lr = rate(self.lr * factor, x)
         if self.line_search == "none":
             return x + lr * d
-        a, _, _ = line_search(
-            oracle,
-            x,
-            d,
-            f,
-            g,
-            lr[:, 0],
-            kind=self.line_search,
-            c1=self.c1,
-            c2=self.c2,
-            most_evaluations=self.most_evaluations,
-        )
+        a, _, _ = line_search(self, self.line_search, oracle, x, d, f, g, lr[:, 0])
         moved = (a > 0)[:, None]
         return x.where(~moved, x + a[:, None] * d)
 

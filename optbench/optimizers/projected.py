@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
+from ..projections import check_bounds, nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,27 +46,10 @@ class Projected(FirstOrder[Layout]):
 
     def __post_init__(self) -> None:
         check_settings(self)
-        if self.low is not None and self.high is not None:
-            low, high = torch.broadcast_tensors(torch.as_tensor(self.low), torch.as_tensor(self.high))
-            wrong = (low > high).reshape(-1)
-            if bool(wrong.any()):
-                k = int(wrong.nonzero()[0])
-                where = f" in trial {k}" if len(wrong) > 1 else ""
-                raise ValueError(
-                    f"Projected: low must not lie above high, got {low.reshape(-1)[k].item():g} and "
-                    f"{high.reshape(-1)[k].item():g}{where}"
-                )
+        check_bounds(self)
 
     def init(self, params: Params, layout: Layout) -> Layout:
         return layout
 
     def update(self, params: Params, grad: Params, state: Layout, lr: Hyper) -> tuple[Params, Layout]:
-        z = params - lr * grad
-        if self.onto == "ball":
-            parts = zip(state.roles, z.split(state.sizes, dim=1), strict=True)
-            inside = torch.cat([part for role, part in parts if role != "buffer"], dim=1)
-            length = torch.linalg.vector_norm(inside, dim=1, keepdim=True)
-            return z * torch.where(length > self.radius, self.radius / length, 1), state
-        if self.low is not None:
-            z = z.clamp(min=self.low)
-        return z if self.high is None else z.clamp(max=self.high), state
+        return nearest(params - lr * grad, self, state), state

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
 from .interfaces import Hyper, Layout, Params
 
 
+@runtime_checkable
 class Bounds(Protocol):
     """A set: a box with two sides, of which each may be missing, or a ball."""
 

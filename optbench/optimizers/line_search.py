@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,6 +13,7 @@ from ..interfaces import Hyper, Loss, Oracle, Params
 Rowwise = Float[Tensor, "trials"]
 
 
+@runtime_checkable
 class Searching(Protocol):
     """The settings of a method that searches along lines.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["load", "optimizer", "problem", "run", "schedule"]
+
+# Matrix products whose bits do not depend on where a matrix begins, and so on the trials before it; MKL reads this once,
+# when it is first used.
+os.environ["MKL_CBWR"] = os.environ.get("MKL_CBWR") or "AUTO,STRICT"
 
 _checkout = Path(__file__).resolve().parent.parent
 if (_checkout / "conf" / ".optbench-checkout").exists():  # in a checkout, problems/ and conf/ lie beside this package

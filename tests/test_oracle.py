@@ -6,6 +6,7 @@ from typing import ClassVar
 import pytest
 import torch
 from contracts import TinyNet
+from optbench.problems.mlp import MLP
 from optbench.problems.rosenbrock import Rosenbrock
 
 from optbench.interfaces import Batch, Loss, Params
@@ -97,3 +98,17 @@ def test_the_chunks_of_a_loss_are_no_part_of_its_result() -> None:
 @pytest.mark.parametrize(("problem", "fixed"), [(Rosenbrock(), True), (TinyNet(), False)])
 def test_an_oracle_says_whether_every_step_has_the_same_objective(problem, fixed: bool) -> None:
     assert BatchOracle(problem, problem.stream(SEEDS), len(SEEDS)).fixed is fixed
+
+
+@pytest.mark.parametrize("hidden", [(5,), (33,)])
+def test_bits_do_not_depend_on_the_company_where_rows_begin_at_odd_places(hidden: tuple[int, ...]) -> None:
+    """Rows of an odd number of float32 values: the matrices of some trials begin elsewhere than those of others."""
+    problem, seeds = MLP(hidden=hidden), list(range(7))
+    assert problem.layout.n % 2 == 1
+    params = problem.start(seeds)
+    oracle = BatchOracle(problem, problem.stream(seeds), len(seeds))
+    whole = oracle(params)
+    for rows in ([5, 6], [0, 1], [1, 2, 3], [2, 4, 6], [6, 0]):
+        part = oracle(params[rows], torch.tensor(rows))
+        assert torch.equal(part[0], whole[0][rows])
+        assert torch.equal(part[1], whole[1][rows])

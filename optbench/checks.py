@@ -76,10 +76,21 @@ def check_settings(owner: Any) -> None:
         if legal is not None:
             if isinstance(value, Tensor) and f.type in ("int", int):
                 raise TypeError(f"{type(owner).__name__}: {f.name} is one number for all trials and cannot be searched")
-            _check(type(owner).__name__, f.name, value, f.default, legal)
+            check_value(type(owner).__name__, f.name, value, f.default, legal)
 
 
-def _check(owner: str, name: str, value: Any, default: Any, legal: Range) -> None:
+def check_ordered(owner: Any, rule: str, low: float | Tensor, high: float | Tensor) -> None:
+    """Raise a ValueError, one line that states the rule and names the trial, where low lies above high."""
+    lower, upper = (end.reshape(-1) for end in torch.broadcast_tensors(torch.as_tensor(low), torch.as_tensor(high)))
+    wrong = (lower > upper).nonzero()
+    if len(wrong):
+        k = int(wrong[0])
+        where = f" in trial {k}" if len(lower) > 1 else ""
+        raise ValueError(f"{type(owner).__name__}: {rule}, got {lower[k].item():g} and {upper[k].item():g}{where}")
+
+
+def check_value(owner: str, name: str, value: Any, default: Any, legal: Range) -> None:
+    """Raise a ValueError or TypeError, one clear line, if a value breaks its range or is of another type than the default."""
     if value is None and legal.optional:
         return
     if legal.choices:
@@ -95,7 +106,7 @@ def _check(owner: str, name: str, value: Any, default: Any, legal: Range) -> Non
         if not isinstance(value, (tuple, list)) or len(value) != len(default):
             raise TypeError(f"{owner}: {name} must hold {len(default)} numbers, got {value!r}")
         for item, item_default in zip(value, default, strict=True):
-            _check(owner, name, item, item_default, legal)
+            check_value(owner, name, item, item_default, legal)
     elif isinstance(value, Tensor):
         wrong = legal.broken(value)
         if bool(wrong.any()):

@@ -23,9 +23,14 @@ class StoreWarning(UserWarning):
 
 
 def near(word: str, words: Iterable[str]) -> str:
-    """ "; did you mean 'adam'?" when one of the words is close to this one, else nothing."""
-    close = difflib.get_close_matches(word, list(words), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(repr(w) for w in close)}?" if close else ""
+    """ "; did you mean 'adam'?" when one of the words is close to this one, capital letters apart; else nothing."""
+    spelt: dict[str, list[str]] = {}
+    for known in words:
+        spelt.setdefault(known.lower(), []).append(known)
+    exact = word.lower() in spelt
+    close = difflib.get_close_matches(word.lower(), spelt, n=1 if exact else 3, cutoff=0.6)
+    likely = [repr(max(spelt[c], key=lambda known: difflib.SequenceMatcher(None, known, word).ratio())) for c in close]
+    return f"; did you mean {' or '.join(likely)}?" if likely else ""
 
 
 def one_line(error: BaseException, most: int = 300) -> str:

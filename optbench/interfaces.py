@@ -25,6 +25,7 @@ from torch import Tensor
 Params = Float[Tensor, "trials n"]
 Loss = Float[Tensor, "trials"]
 Hyper = float | Float[Tensor, "trials 1"]
+Rate = Hyper | Params
 Rows = Int64[Tensor, "rows"]
 Batch = Any  # whatever the problem's stream yields: None, a tensor or a tuple of tensors, each with trials first
 Outputs = tuple[Tensor, ...]
@@ -267,6 +268,8 @@ class Oracle(abc.ABC):
     layout: Layout
     fixed: bool
     """The same objective at every step."""
+    matched: bool = True
+    """The gradient is that of the loss told beside it."""
 
     @abc.abstractmethod
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:
@@ -331,6 +334,17 @@ class Optimizer(abc.ABC, Generic[State]):
     @abc.abstractmethod
     def step(self, params: Params, state: State, oracle: Oracle, factor: Hyper) -> tuple[Params, State]:
         """New parameters and state; never changes its arguments. factor: the schedule's multiple of the learning rate."""
+
+    def rate(self, before: State, after: State, factor: Hyper) -> Rate:
+        """The rate of a step, with which modifiers of the update go along: lr · factor, unless a method finds its own.
+
+        One number a trial, or one for each parameter.
+
+        Args:
+            before, after: the state as it was before the step, and the one after it.
+            factor: the schedule's.
+        """
+        return getattr(self, "lr", 1.0) * factor
 
     def check(self, params: Params, oracle: Oracle) -> None:
         """Refuse, before anything is run, a problem or modifiers that do not fit; most methods fit all.
@@ -466,7 +480,7 @@ class UpdateModifier(abc.ABC):
         return oracle, state
 
     @abc.abstractmethod
-    def apply(self, before: Params, after: Params, lr: Hyper, state: Any) -> tuple[Params, Any]:
+    def apply(self, before: Params, after: Params, lr: Rate, state: Any) -> tuple[Params, Any]:
         """The parameters after the step, from those before it and those the optimizer proposes; lr: the rate of this step."""
 
     def judged(self, params: Params, state: Any) -> Params:

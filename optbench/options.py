@@ -15,8 +15,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from .errors import UsageError, near, one_line
-from .registry import conf, defaults, is_path, load_object
+from .errors import UsageError, one_line
+from .registry import conf, defaults, is_path, load_object, meant
 
 GROUPS = ("problem", "optimizer", "schedule", "modifier", "executor")
 
@@ -52,7 +52,7 @@ class Options:
             if (folder / group / f"{name}.yaml").is_file():
                 return folder / group / f"{name}.yaml"
         raise UsageError(
-            f"no {group} is called {name!r}{near(name, self.names(group))} "
+            f"no {group} is called {name!r}{meant(group, name, self.names(group))} "
             f"(there are {', '.join(n for n in self.names(group) if '/' not in n)})"
         )
 

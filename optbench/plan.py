@@ -124,6 +124,8 @@ def _group_choices(group: str, override: Override | None, options: Options) -> l
     elif any(isinstance(pick, list) for pick in picks):
         raise UsageError(f"{group}: alternatives are separated by commas and stand in no brackets: {group}=a,b")
     for pick in itertools.chain.from_iterable(p if isinstance(p, list) else [p] for p in picks):
+        if isinstance(pick, dict) and isinstance(pick.get("name"), str):
+            raise UsageError(f"{group}={pick}: settings stand apart from the name: {_apart(group, pick)}")
         if not isinstance(pick, str):
             raise UsageError(f"{group}={pick}: expected a name (there are {', '.join(options.names(group))})")
         if is_path(pick) and group in ("problem", "optimizer"):
@@ -135,6 +137,14 @@ def _group_choices(group: str, override: Override | None, options: Options) -> l
         else:
             options.file(group, pick)
     return picks
+
+
+def _apart(group: str, pick: Mapping[str, Any]) -> str:
+    """How a name with settings is written."""
+    name, prefix = pick["name"], group
+    if group == "modifier":
+        name, prefix = f"[{name}]", f"{group}.{name}"
+    return " ".join([f"{group}={name}", *(f"{prefix}.{key}=…" for key in pick if key != "name")])
 
 
 def _matching(pattern: Glob, names: list[str]) -> list[str]:
@@ -294,7 +304,7 @@ def _fitting(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
         UsageError: something is wrong, or no run is left.
     """
     known: dict[str, MisfitError | None] = {}
-    fitting, left_out = [], dict[str, MisfitError]()
+    fitting, left_out = [], dict[str, None]()
     for run in runs:
         misfit = None
         for name, check in run.parts():
@@ -308,9 +318,9 @@ def _fitting(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
         if misfit is None:
             fitting.append(run)
         else:
-            left_out[str(misfit)] = misfit
+            left_out[str(misfit)] = None
     if not fitting:
-        raise next(iter(left_out.values()))
+        raise MisfitError("; ".join(left_out))
     return fitting, list(left_out)
 
 

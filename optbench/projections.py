@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
+from .checks import check_ordered
 from .interfaces import Hyper, Layout, Params
 
 
@@ -25,16 +26,8 @@ class Bounds(Protocol):
 
 def check_bounds(bounds: Bounds) -> None:
     """Raise a ValueError, one line that names the trial, where the box is empty."""
-    if bounds.low is None or bounds.high is None:
-        return
-    low, high = (side.reshape(-1) for side in torch.broadcast_tensors(*map(torch.as_tensor, (bounds.low, bounds.high))))
-    wrong = (low > high).nonzero()
-    if len(wrong):
-        k = int(wrong[0])
-        where = f" in trial {k}" if len(low) > 1 else ""
-        raise ValueError(
-            f"{type(bounds).__name__}: low must not lie above high, got {low[k].item():g} and {high[k].item():g}{where}"
-        )
+    if bounds.low is not None and bounds.high is not None:
+        check_ordered(bounds, "low must not lie above high", bounds.low, bounds.high)
 
 
 def nearest(point: Params, bounds: Bounds, layout: Layout) -> Params:

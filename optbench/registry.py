@@ -9,7 +9,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -54,8 +54,43 @@ def resolve(kind: str, name: str) -> type:
         return load_object(name)
     classes = table(kind)
     if name not in classes:
-        raise UsageError(f"no {kind} is called {name!r}{near(name, classes)} (`optbench list {kind}s` shows all)")
+        raise UsageError(
+            f"no {kind} is called {name!r}{meant(kind, name, classes)} (`optbench list {kind}s` shows all)"
+        )
     return classes[name]
+
+
+OTHER_NAMES = {
+    "agc": ("adaptive_clipping",),
+    "clr": ("cyclic",),
+    "cosine_annealing": ("cosine",),
+    "cosineannealinglr": ("cosine",),
+    "gd": ("sgd",),
+    "heavy_ball": ("momentum",),
+    "levenberg_marquardt": ("gauss_newton",),
+    "nag": ("nesterov",),
+    "noam": ("inverse_sqrt",),
+    "onecycle": ("one_cycle",),
+    "plateau": ("reduce_on_plateau",),
+    "sgdr": ("cosine_restarts",),
+    "step": ("halving", "multistep"),
+    "steplr": ("halving", "multistep"),
+    "triangular": ("cyclic",),
+}
+"""What papers and other libraries call things, in small letters, and their names here."""
+
+
+def meant(kind: str, word: str, names: Iterable[str]) -> str:
+    """What is said to someone who took a word for one of these names: the same thing elsewhere, or a name near to it."""
+    wanted = OTHER_NAMES.get(word.lower(), (word.lower(),))
+    for other in KINDS if kind in KINDS else ():
+        found = [name for name in wanted if name in table(other)]
+        if found and other == kind:
+            return f"; did you mean {' or '.join(map(repr, found))}?"
+        if found:
+            choice = f"[{found[0]}]" if other == "modifier" else found[0]
+            return f"; {found[0]} is {'an' if other == 'optimizer' else 'a'} {other}: {other}={choice}"
+    return near(word, names)
 
 
 def load_object(path: str) -> Any:

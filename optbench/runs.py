@@ -22,12 +22,15 @@ from .optimizers.from_torch import defaults as torch_defaults
 from .oracle import BatchOracle
 from .registry import defaults, fingerprint, is_path, load_object, make, resolve
 from .schedules.batch_size import BATCH_SIZE, check_batch_size
-from .schedules.parts import built, within
-from .schedules.several import Several, check_scaled, name_of, numbers_of
+from .schedules.parts import within
+from .schedules.several import Several, check_factors, check_scaled, name_of, numbers_of
 from .search import draw, space
 from .trials import changed, wrapped
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+AVERAGES = 3
+"""The turn of modifiers that judge at an average."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +227,8 @@ class Run:
             of = [self.optimizer, self.spaces, self.tuning, self.problem, self.modifiers, self.dtype]
             yield _hash(["together", of]), self._check_together
         if self.schedules:
-            of = [self.schedules, self.optimizer, self.modifiers, self.spaces, self.tuning, self.compile]
+            of = [self.schedules, self.problem, self.optimizer, self.modifiers, self.spaces, self.tuning]
+            of += [self.compile, self.budget]
             yield _hash(["schedules", of]), self._check_schedules
 
     def _check_problem(self) -> None:
@@ -242,7 +246,19 @@ class Run:
             raise UsageError(f"{self.labels['problem']}: {error}") from error
 
     def _check_modifiers(self) -> None:
-        modifiers = self.build_modifiers()
+        modifiers, names = self.build_modifiers(), [m["name"] for m in self.modifiers]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise UsageError(f"modifier=[{','.join(names)}]: {twice} is there {names.count(twice)} times; name it once")
+        averages = [
+            name
+            for name, modifier in zip(names, modifiers, strict=True)
+            if isinstance(modifier, UpdateModifier) and modifier.turn == AVERAGES
+        ]
+        if len(averages) > 1:
+            raise UsageError(
+                f"modifier=[{','.join(names)}]: one average is judged, not {' and '.join(averages)}; keep one of them"
+            )
         if all(isinstance(m, (OracleModifier, UpdateModifier)) for m in modifiers):  # these work with every problem
             return
         problem = make(self.classes[0], self.problem["name"], settings_of(self.problem))
@@ -270,8 +286,9 @@ class Run:
             raise MisfitError(f"{self.labels['optimizer']} on {self.labels['problem']}: {error}") from error
 
     def _check_schedules(self) -> None:
-        if self.schedules and self.compile:
+        if self.compile:
             raise UsageError("schedules: with compile=true only the rate can have a schedule; set compile=false")
+        schedule: Any = self.build_schedule()
         modifiers = {
             name_of(m): (name["name"], m) for m, name in zip(self.build_modifiers(), self.modifiers, strict=True)
         }
@@ -280,7 +297,7 @@ class Run:
             owner, _, setting = key.rpartition(".")
             if key == BATCH_SIZE:
                 size = getattr(make(self.classes[0], self.problem["name"], settings_of(self.problem)), key, None)
-                check_batch_size(self.labels["problem"], size, built("Several", (self.schedules[key],))[0])
+                check_batch_size(self.labels["problem"], size, schedule.others[key], self.budget)
             elif not owner and not issubclass(self.optimizer_class, Optimizer):
                 raise UsageError(
                     f"schedules.{key}: of {self.labels['optimizer']}, a torch class, only the rate can have a schedule"
@@ -299,6 +316,11 @@ class Run:
                 check_scaled(*modifiers[owner.replace("_", "")], setting, f"schedules.{key}")
             else:
                 raise UsageError(f"schedules.{key}: {owner} is not among the modifiers; add modifier=[{owner}]")
+        rules = []
+        if issubclass(self.optimizer_class, Optimizer):
+            tried = [self.default, self._all_drawn] if self.spaces and self.default is not None else [self._all_drawn]
+            rules = [("", self._optimizer(settings_of(self.optimizer) | settings)) for settings in tried]
+        check_factors(schedule, self.budget, [*rules, *modifiers.values()])
 
     def _check_optimizer(self) -> None:
         known = inspect.signature(self.optimizer_class).parameters
@@ -312,9 +334,13 @@ class Run:
         drawn = draw(self.spaces, self.tuning["method"], self.tuning["trials"])
         for chosen in drawn:
             self._optimizer(settings_of(self.optimizer) | chosen)
-        together = columns(drawn, {"dtype": torch.float64})  # not every setting may differ between trials
         if issubclass(self.optimizer_class, Optimizer):
-            self._optimizer(settings_of(self.optimizer) | together)
+            self._optimizer(settings_of(self.optimizer) | self._all_drawn)
+
+    @property
+    def _all_drawn(self) -> dict[str, Any]:
+        """What is searched, all settings at once; not every one may differ between trials."""
+        return columns(draw(self.spaces, self.tuning["method"], self.tuning["trials"]), {"dtype": torch.float64})
 
     @cached_property
     def known_defaults(self) -> dict[str, Any]:

@@ -119,9 +119,10 @@ class Trials:
         factor = self.schedule.factor(step - first, end - first, self.schedule_state)
         rule = scaled(self.optimizer, belonging(others))
         over = over and not self.on_update and not self.on_trials  # modifiers may keep them
-        after, self.state = self.stepper(rule, params, self.state, asked, factor, over=over)
+        before = self.state
+        after, self.state = self.stepper(rule, params, before, asked, factor, over=over)
         if self.on_update:
-            lr = getattr(self.optimizer, "lr", 1.0) * factor
+            lr = rule.rate(before, self.state, factor)
             for i, modifier in enumerate(self.on_update):
                 modifier = scaled(modifier, belonging(others, modifier))
                 after, self.update_states[i] = modifier.apply(params, after, lr, self.update_states[i])

@@ -125,11 +125,11 @@ class Loop:
             factor = self.schedule.factor(self.t, self.steps, self.schedule_state)
             for k, m in enumerate(self.modifiers):
                 asked, self.modifier_states[k] = m.wrap(asked, self.modifier_states[k], self.t)
-            before = self.params
-            self.params, self.state = self.optimizer.step(before, self.state, asked, factor)
+            before, state = self.params, self.state
+            self.params, self.state = self.optimizer.step(before, state, asked, factor)
             for k, m in enumerate(self.modifiers):
                 if not isinstance(m, OracleModifier):
-                    lr = self.optimizer.lr * factor
+                    lr = self.optimizer.rate(state, self.state, factor)
                     self.params, self.modifier_states[k] = m.apply(before, self.params, lr, self.modifier_states[k])
             if self.oracle.first_loss is not None:
                 self.schedule_state = self.schedule.observe(self.schedule_state, self.oracle.first_loss)

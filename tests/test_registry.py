@@ -56,6 +56,13 @@ def test_an_unknown_name_is_told_the_near_ones() -> None:
         registry.resolve("optimizer", "adamm")
 
 
+def test_other_names_lead_to_names_and_are_none_themselves() -> None:
+    known = {name for kind in registry.KINDS for name in registry.table(kind)}
+    assert {name for names in registry.OTHER_NAMES.values() for name in names} <= known
+    assert not set(registry.OTHER_NAMES) & known
+    assert all(word == word.lower() for word in registry.OTHER_NAMES)
+
+
 def test_a_file_edited_in_a_running_session_is_read_anew(mine: Path) -> None:
     old = registry.load_object("mine.py:Mine")
     before = registry.fingerprint(old)

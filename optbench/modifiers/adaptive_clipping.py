@@ -56,7 +56,7 @@ class AdaptiveClipping(OracleModifier):
                     units[i] = units[i] * torch.where(length > most, most / length, 1)
             return loss, joined(units)
 
-        return DerivedOracle(oracle, clip), state
+        return DerivedOracle(oracle, clip, matched=False), state
 
     def _chosen(self, layout: Layout) -> list[bool]:
         """Which tensors are clipped."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..checks import check_settings
-from ..interfaces import Factors, Hyper, Loss, Matrix, Oracle, Params, Product, Rows, UpdateModifier
+from ..interfaces import Factors, Loss, Matrix, Oracle, Params, Product, Rate, Rows, UpdateModifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Cautious(UpdateModifier):
         listening = Listening(oracle)
         return listening, listening
 
-    def apply(self, before: Params, after: Params, lr: Hyper, state: Any) -> tuple[Params, Any]:
+    def apply(self, before: Params, after: Params, lr: Rate, state: Any) -> tuple[Params, Any]:
         heard: Listening = state
         u = before - after
         parts = zip(
@@ -57,7 +57,8 @@ class Listening(Oracle):
     """Passes questions on and remembers the answers, up to the first that all trials are given."""
 
     def __init__(self, inner: Oracle):
-        self.inner, self.layout, self.fixed = inner, inner.layout, inner.fixed
+        self.inner, self.layout = inner, inner.layout
+        self.fixed, self.matched = inner.fixed, inner.matched
         self.answers: list[tuple[Rows | None, Params]] = []
 
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:

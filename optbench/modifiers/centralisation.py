@@ -45,4 +45,4 @@ class Centralisation(OracleModifier):
             units = [g - g.mean(dim=2, keepdim=True) if c else g for g, c in zip(units, chosen, strict=True)]
             return loss, joined(units)
 
-        return DerivedOracle(oracle, centre), state
+        return DerivedOracle(oracle, centre, matched=False), state

@@ -45,4 +45,4 @@ class ClipNorm(OracleModifier):
             clipped = [g * (limit / g.norm(dim=1, keepdim=True)).clamp(max=1.0) for g in layers]
             return loss, clipped[0] if len(clipped) == 1 else torch.cat(clipped, dim=1)
 
-        return DerivedOracle(oracle, clip), state
+        return DerivedOracle(oracle, clip, matched=False), state

@@ -32,7 +32,7 @@ class ClipValue(OracleModifier):
         check_settings(self)
 
     def wrap(self, oracle: Oracle, state: Any, step: int) -> tuple[Oracle, Any]:
-        return DerivedOracle(oracle, self._clip), state
+        return DerivedOracle(oracle, self._clip, matched=False), state
 
     def _clip(self, params: Params, loss: Loss, grad: Params, rows: Rows | None) -> tuple[Loss, Params]:
         limit: Any = of_rows(self.max_value, rows)

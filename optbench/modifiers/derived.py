@@ -23,11 +23,12 @@ class DerivedOracle(Oracle):
         change: gives the loss and gradient that are told.
         bend: (v, rows) → B v, where the loss is changed so that its curvature grows by B; None: curvature stays, as where only
             the gradient is changed.
+        matched: what is told is a loss and its gradient, as before.
     """
 
-    def __init__(self, inner: Oracle, change: Change, bend: Bend | None = None):
+    def __init__(self, inner: Oracle, change: Change, bend: Bend | None = None, *, matched: bool = True):
         self.inner, self.change, self.bend = inner, change, bend
-        self.layout, self.fixed = inner.layout, inner.fixed
+        self.layout, self.fixed, self.matched = inner.layout, inner.fixed, matched and inner.matched
 
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:
         loss, grad = self.inner(params, rows)

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Params, UpdateModifier
+from ..interfaces import Hyper, Layout, Params, Rate, UpdateModifier
 from .averages import with_statistics
 
 
@@ -31,7 +31,8 @@ class EMA(UpdateModifier):
 
         mₜ = Σᵢ decayᵗ⁻ⁱ xᵢ / Σᵢ decayᵗ⁻ⁱ,   i = 1 … t
 
-    Moving statistics are not averaged but those of the parameters.
+    Moving statistics are not averaged but those of the parameters. Under lookahead the points averaged are the fast
+    weights, with which learning goes on.
 
     Args:
         decay: what the average keeps of itself in a step; about 1/(1 − decay) steps count.
@@ -57,7 +58,7 @@ class EMA(UpdateModifier):
     def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> EMAState:
         return EMAState(0, params, layout)
 
-    def apply(self, before: Params, after: Params, lr: Hyper, state: EMAState) -> tuple[Params, EMAState]:
+    def apply(self, before: Params, after: Params, lr: Rate, state: EMAState) -> tuple[Params, EMAState]:
         t, m, layout = state.t + 1, state.m, state.layout
         share = 1 - self.decay
         if self.corrected:

@@ -50,6 +50,7 @@ class NoisyAnswers(Oracle):
     """Adds noise to the gradients of the inner oracle; the inner one counts."""
 
     fixed = False
+    matched = False
 
     def __init__(self, inner: Oracle, rule: GradientNoise, random: Randomness, step: int):
         self.inner, self.layout = inner, inner.layout

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Params, UpdateModifier
+from ..interfaces import Hyper, Layout, Params, Rate, UpdateModifier
 from .averages import with_statistics
 
 
@@ -27,6 +27,7 @@ class Lookahead(UpdateModifier):
 
     Judged are the slow weights, which Algorithm 1 returns and the authors evaluate; they stand still for k steps. The
     optimizer keeps its state when its parameters are taken back, as with `pullback_momentum="none"` in the authors' code.
+    With `ema` or `swa`, whose turn comes later, their average of the fast weights is judged instead.
 
     Args:
         k: steps of the optimizer for one of the slow weights.
@@ -50,7 +51,7 @@ class Lookahead(UpdateModifier):
     def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> LookaheadState:
         return LookaheadState(0, params, layout)
 
-    def apply(self, before: Params, after: Params, lr: Hyper, state: LookaheadState) -> tuple[Params, LookaheadState]:
+    def apply(self, before: Params, after: Params, lr: Rate, state: LookaheadState) -> tuple[Params, LookaheadState]:
         t, phi, layout = state.t + 1, state.phi, state.layout
         if t % self.k == 0:
             after = phi = phi + self.alpha * (after - phi)

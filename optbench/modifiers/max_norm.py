@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Params, UpdateModifier
+from ..interfaces import Hyper, Layout, Params, Rate, UpdateModifier
 from .units import by_unit, joined, lengths, of_units
 
 
@@ -43,7 +43,7 @@ class MaxNorm(UpdateModifier):
     def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> Layout:
         return layout
 
-    def apply(self, before: Params, after: Params, lr: Hyper, state: Layout) -> tuple[Params, Layout]:
+    def apply(self, before: Params, after: Params, lr: Rate, state: Layout) -> tuple[Params, Layout]:
         limit, units = of_units(self.limit), by_unit(after, state)
         for i, (w, shape, role) in enumerate(zip(units, state.shapes, state.roles, strict=True)):
             if role == "weight" and len(shape) > 1:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Params, UpdateModifier
+from ..interfaces import Hyper, Layout, Params, Rate, UpdateModifier
 from ..projections import check_bounds, nearest
 
 
@@ -48,5 +48,5 @@ class Project(UpdateModifier):
     def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> Layout:
         return layout
 
-    def apply(self, before: Params, after: Params, lr: Hyper, state: Layout) -> tuple[Params, Layout]:
+    def apply(self, before: Params, after: Params, lr: Rate, state: Layout) -> tuple[Params, Layout]:
         return nearest(after, self, state), state

@@ -54,6 +54,8 @@ class SAM(OracleModifier):
 class Uphill(Oracle):
     """Asks the inner oracle at the point and then uphill of it; the inner one counts."""
 
+    matched = False
+
     def __init__(self, inner: Oracle, rule: SAM):
         self.inner, self.layout, self.fixed = inner, inner.layout, inner.fixed
         self.rule = rule

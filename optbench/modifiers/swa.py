@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Params, UpdateModifier
+from ..interfaces import Hyper, Layout, Params, Rate, UpdateModifier
+from ..times import whole_up
 from .averages import with_statistics
 
 
@@ -32,7 +33,7 @@ class SWA(UpdateModifier):
 
     Before s steps are made, the parameters themselves are judged. The rate of that last part is a schedule's affair: the
     paper has a high constant one, or one that falls in cycles of c steps. Moving statistics are not averaged but those of
-    the parameters.
+    the parameters. Under lookahead the points averaged are the fast weights, with which learning goes on.
 
     Args:
         start: part of the budget after which the average begins.
@@ -56,9 +57,10 @@ class SWA(UpdateModifier):
 
     def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> SWAState:
         start = torch.as_tensor(self.start, dtype=torch.float64, device=params.device)
-        return SWAState(0, (start * steps).ceil().expand(len(params), 1), params, layout)
+        first = torch.as_tensor(whole_up(start * steps))
+        return SWAState(0, first.expand(len(params), 1), params, layout)
 
-    def apply(self, before: Params, after: Params, lr: Hyper, state: SWAState) -> tuple[Params, SWAState]:
+    def apply(self, before: Params, after: Params, lr: Rate, state: SWAState) -> tuple[Params, SWAState]:
         t, first, mean, layout = state.t + 1, state.first, state.mean, state.layout
         since = t - first
         counted = torch.where(since < 0, 0, (since / self.every).floor()).to(after.dtype)

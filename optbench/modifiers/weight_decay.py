@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Params, UpdateModifier
+from ..interfaces import Hyper, Layout, Params, Rate, UpdateModifier
 from .derived import penalised
 
 
@@ -16,7 +16,9 @@ class WeightDecay(UpdateModifier):
 
         x_after ← x_after − lr · strength · x_before
 
-    lr is the rate of the step, schedule included. On `adam` this is AdamW.
+    lr is the rate of the step, schedule included. On `adam` this is AdamW. Methods that find their rate themselves, such as
+    `prodigy` and `dog`, decay with the rate found; where there is none but a first length to try, as with line searches, or a
+    factor of one on the step (`polyak`, `cocob`), lr is that setting.
 
     Args:
         strength: part λ of the parameters that a step of lr = 1 takes away.
@@ -38,5 +40,5 @@ class WeightDecay(UpdateModifier):
     def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> Layout:
         return layout
 
-    def apply(self, before: Params, after: Params, lr: Hyper, state: Layout) -> tuple[Params, Layout]:
+    def apply(self, before: Params, after: Params, lr: Rate, state: Layout) -> tuple[Params, Layout]:
         return after - lr * self.strength * penalised(before, state, self.biases), state

@@ -52,7 +52,7 @@ class Noisy(Oracle):
     fixed = False
 
     def __init__(self, inner: Oracle, rule: WeightNoise, random: Randomness, step: int):
-        self.inner, self.layout = inner, inner.layout
+        self.inner, self.layout, self.matched = inner, inner.layout, inner.matched
         self.rule, self.random, self.step = rule, random, step
 
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:

@@ -12,9 +12,9 @@ from .powers import power
 Column = Float[Tensor, "trials 1"]
 
 
-def between(z: Params, x: Params, weight: Hyper, layout: Layout) -> Params:
-    """(1 − weight) z + weight · x; moving statistics are those of x, since z does not follow them."""
-    y = torch.lerp(z, x, weight)
+def between(x: Params, e: Params, weight: Hyper, layout: Layout) -> Params:
+    """(1 − weight) z + weight · x with z = x + e; moving statistics are those of x, since z does not follow them."""
+    y = x + (1 - weight) * e
     if "buffer" in layout.roles:
         sizes = torch.tensor(layout.sizes)
         buffers = torch.tensor([role == "buffer" for role in layout.roles]).repeat_interleave(sizes)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
 from .line_search import Rowwise, ask, dot
@@ -51,6 +51,8 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
         memory: losses that the search looks back on; 1 lets no loss rise.
         lengths: least and greatest a, in units of the parameters over units of the gradient.
         most_evaluations: of one search; a trial that finds no step stays.
+        gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
+            at 0 it goes on until rounding ends it.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial.
@@ -68,9 +70,11 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
     memory: int = setting(10, least=0)
     lengths: tuple[Hyper, Hyper] = setting((1e-10, 1e10), above=0)
     most_evaluations: int = setting(25, least=1)
+    gtol: Hyper = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
+        check_ordered(self, "lengths must hold the smaller number first", *self.lengths)
 
     def init(self, params: Params, layout: Layout) -> BarzilaiBorweinState:
         a = torch.zeros_like(params[:, :1]).add_(self.lr).squeeze(1)
@@ -95,7 +99,7 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
         sy, (least, most) = dot(s, y), map(_row, self.lengths)
         measured = dot(s, s) / sy if self.length == "long" else sy / dot(y, y)
         a = torch.where((sy > 0) & measured.isfinite(), measured.clamp(min=least).clamp(max=most), a)
-        done = self.rests(x, tried, oracle, factor)
+        done = self.rests(x, tried, oracle, factor) | self.flat(g_new, oracle)
         return x_new, BarzilaiBorweinState(t + 1, a, recent, x_new, f_new, g_new, done)
 
     def _length(

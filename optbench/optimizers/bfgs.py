@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
 from .line_search import ask, dot, line_search
@@ -53,6 +53,8 @@ class BFGS(Converging[BFGSState]):
         c1: decrease asked for, as a part of what the slope promises.
         c2: slope allowed at the new point, as a part of the slope at the old one; small values search exactly.
         most_evaluations: of one line search; then the best point found that decreases enough is taken.
+        gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
+            at 0 it goes on until rounding ends it.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial. Or the matrix is too large.
@@ -69,11 +71,14 @@ class BFGS(Converging[BFGSState]):
     c1: Hyper = setting(1e-4, above=0, below=1)
     c2: Hyper = setting(0.9, above=0, below=1)
     most_evaluations: int = setting(25, least=1)
+    gtol: Hyper = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
+        check_ordered(self, "c1 must not lie above c2", self.c1, self.c2)
 
     def check(self, params: Params, oracle: Oracle) -> None:
+        super().check(params, oracle)
         n = params.shape[1]
         size = n * n * params.element_size()
         if size > MOST_BYTES:
@@ -104,7 +109,7 @@ class BFGS(Converging[BFGSState]):
         moved = a > 0
         x_new = x.where(~moved[:, None], x + a[:, None] * d)
         kept = torch.where((fresh | ~moved)[:, None, None], 0, H)
-        done = self.rests(x, x_new, oracle, factor) & fresh
+        done = self.rests(x, x_new, oracle, factor) & fresh | self.flat(g_new, oracle)
         return x_new, BFGSState(updated(kept, x_new - x, g_new - g), x_new, f_new, g_new, done)
 
 

@@ -9,16 +9,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
 from .line_search import Rowwise, ask, dot, line_search
 
 
 class ConjugateGradientState(NamedTuple):
-    """d: the last direction, [trials, n]; beta: its weight in the next; fall: a gᵀd of the last step, 0 where none was taken,
+    """t: steps taken; d: the last direction, [trials, n]; beta: its weight in the next; fall: a gᵀd of the last step, 0 where none was
+    taken,
     [trials]; x, f, g: the point looked at last, its loss and gradient; done: has converged, [trials]."""
 
+    t: int
     d: Params
     beta: Float[Tensor, "trials"]
     fall: Float[Tensor, "trials"]
@@ -47,11 +49,14 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
 
     Args:
         lr: multiple of the first length that the line search tries. Schedules multiply it.
+        restart: steps after which the direction begins anew at −g; null for never. As many as there are parameters is usual.
         formula: `fletcher_reeves`, `polak_ribiere`, `hestenes_stiefel` or `dai_yuan`.
         c1: decrease asked for, as a part of what the slope promises.
         c2: slope allowed at the new point, as a part of the slope at the old one; below ½ all Fletcher–Reeves directions
             descend. Small values search exactly. The book has 0.1; scipy's 0.4 needs fewer evaluations.
         most_evaluations: of one line search; then the best point found that decreases enough is taken.
+        gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
+            at 0 it goes on until rounding ends it.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial.
@@ -67,31 +72,36 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
     family: ClassVar[str] = "second order"
 
     lr: Hyper = setting(1.0, least=0)
+    restart: int | None = setting(None, least=1, optional=True)
     formula: str = setting(
         "polak_ribiere", choices=("fletcher_reeves", "polak_ribiere", "hestenes_stiefel", "dai_yuan")
     )
     c1: Hyper = setting(1e-4, above=0, below=1)
     c2: Hyper = setting(0.4, above=0, below=1)
     most_evaluations: int = setting(25, least=1)
+    gtol: Hyper = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
+        check_ordered(self, "c1 must not lie above c2", self.c1, self.c2)
 
     def init(self, params: Params, layout: Layout) -> ConjugateGradientState:
         nothing, nowhere = torch.zeros_like(params), torch.full_like(params, float("nan"))
         none = nothing[:, 0].clone()
         done = torch.zeros_like(none, dtype=torch.bool)
         return ConjugateGradientState(
-            nothing, none, none.clone(), nowhere, nowhere[:, 0].clone(), nowhere.clone(), done
+            0, nothing, none, none.clone(), nowhere, nowhere[:, 0].clone(), nowhere.clone(), done
         )
 
     def search(
         self, params: Params, state: ConjugateGradientState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, ConjugateGradientState]:
-        x, (d, beta, fall, seen, f, g, _) = params, state
+        x, (t, d, beta, fall, seen, f, g, _) = params, state
         known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
         f, g = ask(oracle, x, ~known, f, g)
         oracle.begin(x, f)
+        if self.restart is not None and t % self.restart == 0:
+            beta = torch.zeros_like(beta)
         fresh = (beta == 0) & (fall == 0)
 
         d = beta[:, None] * d - g
@@ -105,8 +115,10 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
         moved = a > 0
         x_new = x.where(~moved[:, None], x + a[:, None] * d)
         beta = torch.where(moved, self._beta(g_new, g, d), 0).nan_to_num(0.0, 0.0, 0.0)
-        done = self.rests(x, x_new, oracle, factor) & fresh
-        return x_new, ConjugateGradientState(d, beta, torch.where(moved, a * slope, 0), x_new, f_new, g_new, done)
+        done = self.rests(x, x_new, oracle, factor) & fresh | self.flat(g_new, oracle)
+        return x_new, ConjugateGradientState(
+            t + 1, d, beta, torch.where(moved, a * slope, 0), x_new, f_new, g_new, done
+        )
 
     def _beta(self, g: Params, b: Params, d: Params) -> Rowwise:
         y = g - b

@@ -22,6 +22,7 @@ class Converging(Optimizer[State]):
     """
 
     lr: Hyper
+    gtol: Hyper
 
     @abc.abstractmethod
     def search(self, params: Params, state: State, oracle: Oracle, factor: Hyper) -> tuple[Params, State]:
@@ -29,6 +30,13 @@ class Converging(Optimizer[State]):
 
         The oracle is first asked for all trials at `params`, or told the losses there by `begin`.
         """
+
+    def check(self, params: Params, oracle: Oracle) -> None:
+        if not oracle.matched:
+            raise ValueError(
+                "it compares losses, whose gradients it needs as they are; leave out modifiers that change the gradient "
+                "alone, such as clip_norm, gradient_noise and sam"
+            )
 
     def step(self, params: Params, state: State, oracle: Oracle, factor: Hyper) -> tuple[Params, State]:
         known: Any = state
@@ -51,6 +59,12 @@ class Converging(Optimizer[State]):
             return torch.zeros_like(before[:, 0], dtype=torch.bool)
         return (after == before).all(dim=1) & (rate(self.lr * factor, before)[:, 0] > 0)
 
+    def flat(self, grad: Params, oracle: Oracle) -> Bool[Tensor, "trials"]:
+        """The trials whose gradient lies within gtol."""
+        if not oracle.fixed:
+            return torch.zeros_like(grad[:, 0], dtype=torch.bool)
+        return grad.abs().amax(dim=1) <= rate(self.gtol, grad)[:, 0]
+
 
 def _merged(old: Any, new: Any, rows: Rows) -> Any:
     return old.index_copy(0, rows, new) if isinstance(old, Tensor) else new
@@ -61,7 +75,7 @@ class _Some(Oracle):
 
     def __init__(self, inner: Oracle, rows: Rows):
         self.inner, self.rows = inner, rows
-        self.layout, self.fixed = inner.layout, inner.fixed
+        self.layout, self.fixed, self.matched = inner.layout, inner.fixed, inner.matched
         self.losses: Any = None
         """Where the step began."""
 

@@ -76,10 +76,7 @@ class DAdaptAdam(FirstOrder[DAdaptAdamState]):
     def update(self, params: Params, grad: Params, state: DAdaptAdamState, lr: Hyper) -> tuple[Params, DAdaptAdamState]:
         (b1, b2), (t, m, v, s, d, r) = self.betas, state
         b3, t = b2**0.5, t + 1
-        rate = lr * d
-        if self.use_bias_correction:
-            rate = rate * ((1 - power(b2, float(t))) ** 0.5 / (1 - power(b1, float(t))))
-
+        rate = self._gamma(lr, d, t)
         product = (grad * s).div_(v.sqrt().add_(self.eps)).sum(dim=1, keepdim=True)
         r = b3 * r + (1 - b3) * rate * product
         m = torch.lerp(m, rate * grad, 1 - b1)
@@ -93,3 +90,12 @@ class DAdaptAdam(FirstOrder[DAdaptAdamState]):
         d = torch.maximum(d, estimate)
         x = (1 - rate * self.weight_decay) * params - m / v.sqrt().add_(self.eps)
         return x, DAdaptAdamState(t, m, v, s, d, r)
+
+    def rate(self, before: DAdaptAdamState, after: DAdaptAdamState, factor: Hyper) -> Hyper:
+        return self._gamma(self.lr * factor, before.d, after.t)
+
+    def _gamma(self, lr: Hyper, d: Column, t: int) -> Column:
+        if not self.use_bias_correction:
+            return lr * d
+        b1, b2 = self.betas
+        return lr * d * ((1 - power(b2, float(t))) ** 0.5 / (1 - power(b1, float(t))))

@@ -69,7 +69,7 @@ class DAdaptSGD(FirstOrder[DAdaptSGDState]):
     def update(self, params: Params, grad: Params, state: DAdaptSGDState, lr: Hyper) -> tuple[Params, DAdaptSGDState]:
         x0, s, d, r, g0 = state
         g0 = torch.where(g0 == 0, grad.norm(dim=1, keepdim=True), g0)
-        rate = torch.where(g0 != 0, lr * d / g0, 0)
+        rate = _lambda(lr, d, g0)
 
         r = r + rate * (grad * s).sum(dim=1, keepdim=True)
         s = s + rate * grad
@@ -79,3 +79,10 @@ class DAdaptSGD(FirstOrder[DAdaptSGDState]):
             estimate = torch.minimum(estimate, d * self.growth_rate)
         d = torch.maximum(d, estimate)
         return torch.lerp(params, x0 - s, 1 - self.momentum), DAdaptSGDState(x0, s, d, r, g0)
+
+    def rate(self, before: DAdaptSGDState, after: DAdaptSGDState, factor: Hyper) -> Hyper:
+        return _lambda(self.lr * factor, before.d, after.g0)
+
+
+def _lambda(lr: Hyper, d: Column, g0: Column) -> Column:
+    return torch.where(g0 != 0, lr * d / g0, 0)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import FirstOrder, Hyper, Layout, Params
+from ..interfaces import FirstOrder, Hyper, Layout, Params, Rate
 from .layerwise import ALWAYS_LEFT_OUT, layer_norms, layers_but, spread
 
 
@@ -66,9 +66,15 @@ class DoG(FirstOrder[DoGState]):
         x0, r, G, layout = state
         r = torch.maximum(r, self._norms(params - x0, layout))
         G = G + self._norms(grad, layout).square()
-        rate = r / G.sqrt()
-        rate = spread(rate, layout) if self.layerwise else rate
-        return params - lr * rate * grad, DoGState(x0, r, G, layout)
+        after = DoGState(x0, r, G, layout)
+        return params - self._length(lr, after) * grad, after
+
+    def rate(self, before: DoGState, after: DoGState, factor: Hyper) -> Rate:
+        return self._length(self.lr * factor, after)
+
+    def _length(self, lr: Hyper, state: DoGState) -> Rate:
+        ratio = state.r / state.G.sqrt()
+        return lr * (spread(ratio, state.layout) if self.layerwise else ratio)
 
     def _norms(self, params: Params, layout: Layout) -> Float[Tensor, "trials parts"]:
         norms = layer_norms(params, layout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,19 +15,26 @@ from torch import Tensor, nn
 
 from ..errors import UsageError, near
 from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params, Rows
-from ..registry import load_object
+from ..registry import load_object, table
 from .sharing import narrowed, switch, takes_closure, treats_elements_apart
+from .surroundings import Surroundings, beyond_torch, keys
 
 _APART: dict[Any, bool] = {}
 """Which classes, with which settings but the rate, treat elements apart."""
+OPTIONS = ("params", "share", "attributes")
+"""What stands beside the settings of the class in a configuration and is ours."""
+ATTRIBUTES: dict[str, dict[str, Any]] = {"heavyball": {"heavyball.utils.compile_mode": None}}
+"""Of packages, attributes that are set while their classes work, unless `attributes` says otherwise."""
 
 
 class FromTorchState(NamedTuple):
     """optimizers: one a trial or for several; workspace: the tensors that they step on, refilled at every step and so no
-    state."""
+    state; keys: of the numbers that each trial draws; steps: those made."""
 
     optimizers: list[torch.optim.Optimizer]
     workspace: Workspace
+    keys: list[int]
+    steps: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,21 +47,36 @@ class FromTorch(Optimizer[FromTorchState]):
     layer tensors of its trial in their own shapes. A schedule multiplies the rate that each parameter group began with.
     A class with `train()` and `eval()` is asked for gradients in its training form and judged in the other.
 
-    Trials with equal settings share one instance, which is faster and gives the same bits, if ten steps made both ways
-    show that the class treats elements apart; it then sees `[trials, *shape]`. Classes whose parameter groups a function
-    builds, and those that look at norms, matrices or the loss, never share.
+    Trials with equal settings share one instance, which is faster and gives the same bits, if ten steps made both ways,
+    with gradients from 1e-11 to 1e11 and zeros, show that the class treats elements apart; it then sees
+    `[trials, *shape]`. Classes whose parameter groups a function builds, and those that look at norms, matrices or the
+    loss, or draw random numbers, never share. What a class does for the first time after its tenth step is not seen:
+    `share=false` forbids sharing.
+
+    A class that draws from the global generators of torch, numpy or Python finds them seeded, when it is built and before
+    every step, with a hash of the bits of the trial's start and the number of the step: the same numbers in every process
+    and in any company, and the same for trials with the same start. Afterwards they are as they were. Not covered: generators
+    of the class's own that it seeds from the clock or the operating system, what its instances share in module or class
+    attributes, and for a class of torch itself Python's and numpy's generators, which torch's rules do not use.
 
     A closure's first call is answered from the batch if it asks at the point of the batch, and later ones one at a
     time; all are counted. A trial whose gradient is not finite ends alone if its step raises an error.
+
+    In a configuration params, share and attributes stand beside the class's own settings. Every class of torch.optim has an
+    entry torch/… but SparseAdam, which wants sparse gradients: no problem has them.
 
     Args:
         cls: the class, or its dotted path (`torch.optim.NAdam`) or PATH.py:NAME.
         settings: its keyword arguments; numbers may be columns `[trials, 1]`, also within a list or tuple.
         params: function from a module to the class's first argument, such as parameter groups, or its PATH.py:NAME.
             Not given: a function called `params` beside the class if there is one, else all parameters in one group.
+        share: whether trials with equal settings may share an instance.
+        attributes: values that attributes of modules have while the class works, by dotted path. Not given: for classes
+            of heavyball `{heavyball.utils.compile_mode: null}`, since it spends minutes on compiling its functions
+            otherwise, else none.
 
     Raises:
-        UsageError: there is no such class or setting, or the class refuses a setting's value.
+        UsageError: there is no such class, setting or attribute, or the class refuses a setting's value or the layers.
 
     Source: Paszke et al., "PyTorch: an imperative style, high-performance deep learning library", NeurIPS 2019; the
     rule itself is that of the class. Same result as a loop of zero_grad, loss, backward and step.
@@ -65,27 +88,36 @@ class FromTorch(Optimizer[FromTorchState]):
     cls: type[torch.optim.Optimizer] | str
     settings: Mapping[str, Any] = field(default_factory=dict)
     params: Callable[[nn.Module], Any] | str | None = None
+    share: bool = True
+    attributes: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         cls, known = self.wrapped, _signature(self.wrapped)
+        if not isinstance(self.share, bool):
+            raise UsageError(f"{cls.__name__}: share must be true or false, got {_yaml(self.share)}")
+        if not isinstance(self.attributes, Mapping | None):
+            raise UsageError(
+                f"{cls.__name__}: attributes must be dotted paths with values, {{package.module.name: value}}, "
+                f"got {_yaml(self.attributes)}"
+            )
         if known is not None:
             for key in self.settings:
                 if key not in known:
                     raise UsageError(
-                        f"{cls.__name__} has no setting {key!r}{near(key, known)} (it has {', '.join(known)})"
+                        f"{cls.__name__} has no setting {key!r}{near(key, [*known, *OPTIONS])} (it has {', '.join(known)})"
                     )
         if self._builder() is None:  # a matrix stands for the layers, which are not known yet
             for settings in {repr(s): s for s in self._each(self._trials())}.values():
-                self._make([nn.Parameter(torch.zeros(2, 2))], settings)
+                self._make([nn.Parameter(torch.zeros(2, 2))], settings, 0)
 
     @classmethod
     def from_settings(cls, wrapped: type[torch.optim.Optimizer] | str, settings: Mapping[str, Any]) -> FromTorch:
-        """From the settings of a configuration, in which `params` stands beside the class's own.
+        """From the settings of a configuration, in which `params`, `share` and `attributes` stand beside the class's own.
 
         Numbers may be YAML's (`1e-3` is a string there, `1` an int where the class has a float) or columns.
         """
-        own = {key: value for key, value in settings.items() if key != "params"}
-        return cls(cls=wrapped, settings=own, params=settings.get("params"))
+        own = {key: value for key, value in settings.items() if key not in OPTIONS}
+        return cls(cls=wrapped, settings=own, **{key: settings[key] for key in OPTIONS if key in settings})
 
     @property
     def wrapped(self) -> type[torch.optim.Optimizer]:
@@ -107,25 +139,26 @@ class FromTorch(Optimizer[FromTorchState]):
         settings = list(self._each(params.shape[0]))
         for trial, own in enumerate(settings):
             equal.setdefault(repr(own) if builder is None else str(trial), []).append(trial)
-        workspace = Workspace(params, layout)
+        workspace, drawn = Workspace(params, layout), keys(params)
         for alike in equal.values():
             for trials in self._groups(alike, settings[alike[0]], params):
                 tensors = workspace.room(len(trials))
                 named = dict(zip(layout.names, tensors, strict=True))
                 chosen = tensors if builder is None else builder(_module(named))
-                optimizer = self._make(chosen, settings[trials[0]])
+                optimizer = self._make(chosen, settings[trials[0]], drawn[trials[0]], tensors)
                 workspace.add(Shared(optimizer, trials, tensors, settings[trials[0]]))
-        return workspace.state()
+        return FromTorchState(workspace.optimizers(), workspace, drawn, 0)
 
     def _groups(self, trials: list[int], settings: dict[str, Any], params: Params) -> list[list[int]]:
         """Trials with the same settings: all in one group if the class treats elements apart, else each in one."""
-        if len(trials) == 1:
-            return [trials]
+        if len(trials) == 1 or not self.share:
+            return [[trial] for trial in trials]
         rated = {key: value for key, value in settings.items() if key != "lr"}  # the rate decides nothing
         key = (self.wrapped, repr(rated), params.dtype, params.device)
         if key not in _APART:
             kind = {"dtype": params.dtype, "device": params.device}
-            _APART[key] = treats_elements_apart(lambda tensors: self._make(tensors, settings), kind)
+            with self._surroundings(params.device):
+                _APART[key] = treats_elements_apart(lambda tensors: self.wrapped(tensors, **settings), kind)
         return [trials] if _APART[key] else [[trial] for trial in trials]
 
     def step(
@@ -133,7 +166,7 @@ class FromTorch(Optimizer[FromTorchState]):
     ) -> tuple[Params, FromTorchState]:
         work = state.workspace
         if isinstance(factor, Tensor) and any(len(shared.trials) > 1 for shared in work.shares):
-            return self.step(params, self._cut(work, lambda trials: [[trial] for trial in trials]), oracle, factor)
+            return self.step(params, self._cut(state, lambda trials: [[trial] for trial in trials]), oracle, factor)
         work.fill(params)
         switch(state.optimizers, "train")
         asked = work.points()
@@ -141,32 +174,33 @@ class FromTorch(Optimizer[FromTorchState]):
         work.give(grad)
         with_closure = takes_closure(self.wrapped)
         finite: list[bool] | None = None
-        for shared in work.shares:
-            self._set_rate(shared, _of_trial(factor, shared.trials[0]))
-            closure: tuple[Any, ...] = (work.closure(shared, asked, loss, oracle),) if with_closure else ()
-            try:
-                shared.optimizer.step(*closure)
-            except Exception as error:
-                finite = finite or grad.isfinite().all(dim=1).tolist()
-                if finite[shared.trials[0]]:
-                    failed = f"{self.wrapped.__name__}.step failed in trial {shared.trials[0]}"
-                    raise RuntimeError(f"{failed}: {error}") from error
-                for parameter in shared.parameters:
-                    parameter.data.fill_(float("nan"))
+        with self._surroundings(params.device) as around:
+            for shared in work.shares:
+                self._set_rate(shared, _of_trial(factor, shared.trials[0]))
+                closure: tuple[Any, ...] = (work.closure(shared, asked, loss, oracle),) if with_closure else ()
+                around.seed(state.keys[shared.trials[0]], f"step {state.steps}")
+                try:
+                    shared.optimizer.step(*closure)
+                except Exception as error:
+                    finite = finite or grad.isfinite().all(dim=1).tolist()
+                    if finite[shared.trials[0]]:
+                        failed = f"{self.wrapped.__name__}.step failed in trial {shared.trials[0]}"
+                        raise RuntimeError(f"{failed}: {error}") from error
+                    for parameter in shared.parameters:
+                        parameter.data.fill_(float("nan"))
         switch(state.optimizers, "eval")
-        return work.points(), state
+        return work.points(), state._replace(steps=state.steps + 1)
 
     def select(self, state: FromTorchState, rows: Rows) -> FromTorchState:
         """The instances of these trials, moved to a smaller workspace; the state given is of no use afterwards."""
         kept = rows.tolist()
-        return self._cut(
-            state.workspace, lambda trials: [found] if (found := [t for t in kept if t in trials]) else [], kept
-        )
+        return self._cut(state, lambda trials: [found] if (found := [t for t in kept if t in trials]) else [], kept)
 
     def _cut(
-        self, work: Workspace, parts: Callable[[list[int]], list[list[int]]], kept: Sequence[int] | None = None
+        self, state: FromTorchState, parts: Callable[[list[int]], list[list[int]]], kept: Sequence[int] | None = None
     ) -> FromTorchState:
         """Each instance cut into parts of its trials, in a workspace for the kept ones (not given: for all)."""
+        work = state.workspace
         points = work.points()
         place = {trial: k for k, trial in enumerate(range(len(points)) if kept is None else kept)}
         new = Workspace(points[list(place)], work.layout)
@@ -176,10 +210,10 @@ class FromTorch(Optimizer[FromTorchState]):
                 if trials != shared.trials:
                     tensors = new.room(len(trials))
                     chosen = [shared.trials.index(trial) for trial in trials]
-                    make = partial(self._make, settings=shared.settings)
+                    make = partial(self._make, settings=shared.settings, key=state.keys[trials[0]])
                     optimizer = narrowed(optimizer, shared.parameters, chosen, tensors, make)
                 new.add(Shared(optimizer, [place[t] for t in trials], tensors, shared.settings, shared.rates))
-        return new.state()
+        return FromTorchState(new.optimizers(), new, [state.keys[trial] for trial in place], state.steps)
 
     def _builder(self) -> Callable[[nn.Module], Any] | None:
         if self.params is not None:
@@ -190,12 +224,46 @@ class FromTorch(Optimizer[FromTorchState]):
         beside = getattr(sys.modules.get(self.wrapped.__module__), "params", None)
         return beside if inspect.isfunction(beside) and beside.__module__ == self.wrapped.__module__ else None
 
-    def _make(self, parameters: Any, settings: dict[str, Any]) -> torch.optim.Optimizer:
-        try:
-            return self.wrapped(parameters, **settings)
-        except Exception as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise UsageError(f"{self.wrapped.__name__} refuses its settings: {reason}") from error
+    def _surroundings(self, device: torch.device) -> Surroundings:
+        package = self.wrapped.__module__.partition(".")[0]
+        given = ATTRIBUTES.get(package, {}) if self.attributes is None else self.attributes
+        return Surroundings(device, given, beyond_torch(self.wrapped))
+
+    def _make(
+        self, chosen: Any, settings: dict[str, Any], key: int, layers: Sequence[Tensor] | None = None
+    ) -> torch.optim.Optimizer:
+        """An instance for the chosen parameters or groups of them, which are of these layers; not given: the chosen ones."""
+        layers = chosen if layers is None else layers
+        with self._surroundings(layers[0].device) as around:
+            around.seed(key, "build")
+            try:
+                return self.wrapped(chosen, **settings)
+            except Exception as error:
+                raise UsageError(self._refusal(chosen, settings, error)) from error
+
+    def _refusal(self, chosen: Any, settings: dict[str, Any], error: Exception) -> str:
+        """What the class does not take: a setting, found by leaving out each in turn, all together, or the layers."""
+        reason = " ".join(str(error).split()) or type(error).__name__
+        name, usual = self.wrapped.__name__, defaults(self.wrapped)
+
+        def takes(parameters: Any, given: dict[str, Any]) -> bool:
+            try:
+                self.wrapped(parameters, **given)
+            except Exception:
+                return False
+            return True
+
+        if takes([nn.Parameter(torch.zeros(2, 2))], settings):
+            own = name.lower()
+            instead = f"use optbench's own rule, optimizer={own}, or " if own in table("optimizer") else ""
+            return (
+                f"{name} refuses the layers of this problem ({reason}); {instead}choose the layers that it takes with "
+                "optimizer.params=PATH.py:function, which builds parameter groups from a module"
+            )
+        wrong = [key for key in settings if takes(chosen, {k: v for k, v in settings.items() if k != key})]
+        told = [f"{key}={_yaml(settings[key])}" for key in wrong or settings]
+        told += [f"whose default is {_yaml(usual[key])}" for key in wrong if len(wrong) == 1 and key in usual]
+        return f"{name} refuses {', '.join(told) or 'its default settings'} ({reason})"
 
     def _set_rate(self, shared: Shared, factor: Any) -> None:
         for group, rate in zip(shared.optimizer.param_groups, shared.rates, strict=True):
@@ -268,9 +336,17 @@ class Workspace:
                 parameter.data.copy_(x[shared.trials])
                 parameter.grad = torch.zeros_like(parameter)
 
-    def state(self) -> FromTorchState:
-        """The state with these instances."""
-        return FromTorchState([shared.optimizer for shared in self.shares], self)
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """The instances."""
+        return [shared.optimizer for shared in self.shares]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Workspace:
+        """Copied parameters step on the copied rows: Python's own way would cut them off from those."""
+        memo[id(self)] = new = Workspace(self.points(), self.layout)
+        for shared in self.shares:
+            optimizer, tensors = copy.deepcopy((shared.optimizer, shared.parameters), memo)
+            new.add(Shared(optimizer, shared.trials, tensors, shared.settings, shared.rates))
+        return new
 
     def fill(self, params: Params) -> None:
         """Put the trials there."""
@@ -333,6 +409,13 @@ def _signature(cls: type[torch.optim.Optimizer]) -> list[str] | None:
     parameters = list(inspect.signature(cls).parameters.values())[1:]
     open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
     return None if open_ended else [p.name for p in parameters]
+
+
+def _yaml(value: Any) -> str:
+    """A value as it is typed."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return repr(value)
 
 
 def _columns(value: Any) -> list[Tensor]:

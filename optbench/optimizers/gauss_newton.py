@@ -49,6 +49,8 @@ class GaussNewton(Converging[GaussNewtonState]):
         tau: first damping, as a part of the largest curvature; small where the start is good.
         scaling: D: `identity` (Levenberg) or `diagonal` (Marquardt), which does not depend on the units of parameters.
         most_evaluations: steps s that are tried; then the trial stays, with the damping that it has come to.
+        gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
+            at 0 it goes on until rounding ends it.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial. There are more than 2,000 parameters, or the
@@ -66,6 +68,7 @@ class GaussNewton(Converging[GaussNewtonState]):
     tau: Hyper = setting(1e-3, above=0)
     scaling: str = setting("identity", choices=("identity", "diagonal"))
     most_evaluations: int = setting(20, least=1)
+    gtol: Hyper = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -75,6 +78,7 @@ class GaussNewton(Converging[GaussNewtonState]):
         return GaussNewtonState(mu, torch.full_like(mu, 2.0), mu.clone(), torch.zeros_like(mu, dtype=torch.bool))
 
     def check(self, params: Params, oracle: Oracle) -> None:
+        super().check(params, oracle)
         check_curved("gauss_newton", params, oracle, LIMIT)
 
     def scratch_bytes(self, params: Params) -> int:
@@ -110,4 +114,4 @@ class GaussNewton(Converging[GaussNewtonState]):
             if len(left) == 0:
                 break
             rows, G, D = rows[left], G[left], D[left]
-        return x, GaussNewtonState(mu, nu, f, self.rests(params, tried, oracle, factor))
+        return x, GaussNewtonState(mu, nu, f, self.rests(params, tried, oracle, factor) | self.flat(g, oracle))

@@ -54,6 +54,8 @@ class HessianFree(Converging[HessianFreeState]):
         most_products: iterations at most.
         c1: decrease asked for, as a part of what the slope promises.
         most_evaluations: lengths a that are tried.
+        gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
+            at 0 it goes on until rounding ends it.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial. The loss is no convex function of outputs.
@@ -72,6 +74,7 @@ class HessianFree(Converging[HessianFreeState]):
     most_products: int = setting(100, least=1)
     c1: Hyper = setting(1e-2, above=0, below=1)
     most_evaluations: int = setting(20, least=1)
+    gtol: Hyper = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -82,6 +85,7 @@ class HessianFree(Converging[HessianFreeState]):
         return HessianFreeState(torch.zeros_like(params), damping, torch.full_like(damping, torch.nan), done)
 
     def check(self, params: Params, oracle: Oracle) -> None:
+        super().check(params, oracle)
         check_curved("gauss_newton", params, oracle)
 
     def search(
@@ -114,7 +118,9 @@ class HessianFree(Converging[HessianFreeState]):
             if len(left) == 0:
                 break
             a = a.index_copy(0, left, a[left] / 2)
-        return x, HessianFreeState(last, damping, losses, self.rests(params, tried, oracle, factor))
+        return x, HessianFreeState(
+            last, damping, losses, self.rests(params, tried, oracle, factor) | self.flat(grad, oracle)
+        )
 
 
 def conjugate(

@@ -45,8 +45,9 @@ class LAMB(FirstOrder[LAMBState]):
         ValueError: a value lies outside its range; the message names the trial.
 
     Source: You et al., "Large batch optimization for deep learning: training BERT in 76 minutes", ICLR 2020,
-    Algorithm 2, https://arxiv.org/abs/1904.00962. Same result as pytorch_optimizer.Lamb(weight_decouple=False), which
-    has no bias correction, a bound of 10 and eps also in the ratio's denominator.
+    Algorithm 2, https://arxiv.org/abs/1904.00962. Same result as pytorch_optimizer.Lamb(weight_decouple=False,
+    adam_debias=True) where eps is tiny, with no bias correction, longest 10 and every layer scaled: its eps is also in the
+    ratio's denominator.
     """
 
     family: ClassVar[str] = "adaptive"

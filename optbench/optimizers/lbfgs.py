@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
 from .line_search import ask, dot, line_search
@@ -51,6 +51,8 @@ class LBFGS(Converging[LBFGSState]):
         c1: decrease asked for, as a part of what the slope promises.
         c2: slope allowed at the new point, as a part of the slope at the old one; small values search exactly.
         most_evaluations: of one line search; then the best point found that decreases enough is taken.
+        gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
+            at 0 it goes on until rounding ends it.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial.
@@ -68,9 +70,11 @@ class LBFGS(Converging[LBFGSState]):
     c1: Hyper = setting(1e-4, above=0, below=1)
     c2: Hyper = setting(0.9, above=0, below=1)
     most_evaluations: int = setting(25, least=1)
+    gtol: Hyper = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
+        check_ordered(self, "c1 must not lie above c2", self.c1, self.c2)
 
     def init(self, params: Params, layout: Layout) -> LBFGSState:
         pairs = params.new_zeros(params.shape[0], self.history, params.shape[1])
@@ -111,7 +115,7 @@ class LBFGS(Converging[LBFGSState]):
         rho = torch.where(keep[:, None], torch.cat([rho[:, 1:], (1 / sy)[:, None]], dim=1), rho)
         rests = self.rests(x, x_new, oracle, factor)
         rho = rho.where(~rests[:, None], 0)
-        return x_new, LBFGSState(t + 1, S, Y, rho, x_new, f_new, g_new, rests & fresh)
+        return x_new, LBFGSState(t + 1, S, Y, rho, x_new, f_new, g_new, rests & fresh | self.flat(g_new, oracle))
 
 
 def _direction(g: Params, S: Tensor, Y: Tensor, rho: Tensor, pairs: int) -> Params:

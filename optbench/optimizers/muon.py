@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, NamedTuple
@@ -14,9 +15,6 @@ from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 from .adamw import AdamW, AdamWState
 from .matrices import joined, matrices, vectors
-
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the iteration's polynomial, the steepest at zero that keeps singular values near 1."""
 
 
 class MuonState(NamedTuple):
@@ -47,6 +45,7 @@ class Muon(FirstOrder[MuonState]):
         momentum: decay of the running mean, in [0, 1).
         nesterov: look ahead by one more step of the mean.
         ns_steps: steps of the iteration.
+        ns_coefficients: a, b and c of it; the default brings small singular values up fast, and none exactly to 1.
         weight_decay: part of the parameters that a step of lr = 1 takes away.
         adjust_lr: q: `original`, or `match_rms_adamw` for steps about as long as AdamW's, whose rates then suit.
         eps: floor of ‖U‖, in units of the gradient.
@@ -69,6 +68,7 @@ class Muon(FirstOrder[MuonState]):
     momentum: Hyper = setting(0.95, least=0, below=1)
     nesterov: bool = setting(True)
     ns_steps: int = setting(5, least=1)
+    ns_coefficients: tuple[Hyper, Hyper, Hyper] = setting((3.4445, -4.7750, 2.0315))
     weight_decay: Hyper = setting(0.0, least=0)
     adjust_lr: str = setting("original", choices=("original", "match_rms_adamw"))
     eps: Hyper = setting(1e-7, above=0)
@@ -90,13 +90,14 @@ class Muon(FirstOrder[MuonState]):
     def update(self, params: Params, grad: Params, state: MuonState, lr: Hyper) -> tuple[Params, MuonState]:
         layout, grads = state.layout, matrices(grad, state.layout)
         beta, rate, keep = beside(self.momentum), beside(lr), beside(1 - lr * self.weight_decay)
+        coefficients = [beside(c) for c in self.ns_coefficients]
         found, M = {}, {}
         for name, X in matrices(params, layout).items():
             M[name] = torch.lerp(grads[name], state.M[name], beta)
             U = torch.lerp(grads[name], M[name], beta) if self.nesterov else M[name]
             rows, columns = X.shape[1:]
             q = max(1, rows / columns) ** 0.5 if self.adjust_lr == "original" else 0.2 * max(rows, columns) ** 0.5
-            found[name] = keep * X - rate * q * orthogonalised(U, self.ns_steps, beside(self.eps))
+            found[name] = keep * X - rate * q * orthogonalised(U, self.ns_steps, coefficients, beside(self.eps))
         rest, of_vectors = self._adamw.update(
             vectors(params, layout), vectors(grad, layout), state.vectors, lr * self.vector_rate
         )
@@ -108,9 +109,9 @@ def beside(value: Hyper) -> float | Tensor:
     return value[:, :, None] if isinstance(value, Tensor) else value
 
 
-def orthogonalised(U: Matrices, steps: int, eps: float | Tensor) -> Matrices:
+def orthogonalised(U: Matrices, steps: int, coefficients: Sequence[float | Tensor], eps: float | Tensor) -> Matrices:
     """The same singular vectors, with singular values near 1."""
-    a, b, c = COEFFICIENTS
+    a, b, c = coefficients
     rows, columns = U.shape[1:]
     U = filled(U.mT if rows > columns else U)
     U = U / U.flatten(1).norm(dim=1)[:, None, None].clamp(min=eps)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from ..aligned import eigen
-from ..checks import check_settings, setting
+from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params, Product
 from .converging import Converging
 from .curvature import LIMIT, Dense, aligned, check_curved, dense, dense_bytes, rate, searching, times
@@ -53,6 +53,8 @@ class Newton(Converging[NewtonState]):
         c1: decrease asked for by line searches, as a part of what the slope promises.
         c2: slope allowed at the new point by strong_wolfe, as a part of the slope at the old one.
         most_evaluations: of one line search; then the best point found that decreases enough is taken.
+        gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
+            at 0 it goes on until rounding ends it.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial. There are more than 2,000 parameters.
@@ -72,15 +74,18 @@ class Newton(Converging[NewtonState]):
     c1: Hyper = setting(1e-4, above=0, below=1)
     c2: Hyper = setting(0.9, above=0, below=1)
     most_evaluations: int = setting(25, least=1)
+    gtol: Hyper = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
+        check_ordered(self, "c1 must not lie above c2", self.c1, self.c2)
 
     def init(self, params: Params, layout: Layout) -> NewtonState:
         f = torch.full_like(params[:, 0], torch.nan)
         return NewtonState(0, f, torch.zeros_like(f, dtype=torch.bool))
 
     def check(self, params: Params, oracle: Oracle) -> None:
+        super().check(params, oracle)
         check_curved("hessian", params, oracle, LIMIT)
 
     def scratch_bytes(self, params: Params) -> int:
@@ -89,7 +94,7 @@ class Newton(Converging[NewtonState]):
     def search(self, params: Params, state: NewtonState, oracle: Oracle, factor: Hyper) -> tuple[Params, NewtonState]:
         f, g, product = oracle.hessian(params)
         x = self._moved(params, f, g, product, oracle, factor)
-        return x, NewtonState(state.t + 1, f, self.rests(params, x, oracle, factor))
+        return x, NewtonState(state.t + 1, f, self.rests(params, x, oracle, factor) | self.flat(g, oracle))
 
     def _moved(self, x: Params, f: Loss, g: Params, product: Product, oracle: Oracle, factor: Hyper) -> Params:
         rows = searching(g)

@@ -89,10 +89,7 @@ class Prodigy(FirstOrder[ProdigyState]):
         (b1, b2), d0, (t, x0, m, v, s, d, d_max, r) = self.betas, self.d0, state
         b3 = b2**0.5 if self.beta3 is None else self.beta3
         t = t + 1
-        rate = lr * d
-        if self.use_bias_correction:
-            rate = rate * ((1 - power(b2, float(t))) ** 0.5 / (1 - power(b1, float(t))))
-
+        rate = self._gamma(lr, d, t)
         r = b3 * r + d / d0 * rate * (grad * (x0 - params)).sum(dim=1, keepdim=True)
         s = b3 * s + d / d0 * (d if self.safeguard_warmup else rate) * grad
         m = torch.lerp(m, d * grad, 1 - b1)
@@ -110,3 +107,12 @@ class Prodigy(FirstOrder[ProdigyState]):
         step = m / v.sqrt().add_(d * self.eps)
         x = params - rate * step.add_(self.weight_decay * params)
         return x, ProdigyState(t, x0, m, v, s, d, d_max, r)
+
+    def rate(self, before: ProdigyState, after: ProdigyState, factor: Hyper) -> Hyper:
+        return self._gamma(self.lr * factor, before.d, after.t)
+
+    def _gamma(self, lr: Hyper, d: Column, t: int) -> Column:
+        if not self.use_bias_correction:
+            return lr * d
+        b1, b2 = self.betas
+        return lr * d * ((1 - power(b2, float(t))) ** 0.5 / (1 - power(b1, float(t))))

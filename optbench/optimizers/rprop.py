@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import check_ordered, check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 
 TINY = 1e-300
@@ -54,9 +54,8 @@ class Rprop(FirstOrder[RpropState]):
 
     def __post_init__(self) -> None:
         check_settings(self)
-        for name, (low, high) in (("etas", self.etas), ("step_sizes", self.step_sizes)):
-            if bool(torch.as_tensor(low > high).any()):
-                raise ValueError(f"Rprop: {name} must hold the smaller number first, got {low} and {high}")
+        check_ordered(self, "etas must hold the smaller number first", *self.etas)
+        check_ordered(self, "step_sizes must hold the smaller number first", *self.step_sizes)
 
     def init(self, params: Params, layout: Layout) -> RpropState:
         return RpropState(torch.zeros_like(params), torch.zeros_like(params).add_(self.lr))

@@ -16,11 +16,11 @@ from .powers import power
 
 
 class ScheduleFreeAdamWState(NamedTuple):
-    """t: steps taken; z: the point that takes the steps; v: running mean of g², [trials, n] each; lr_max: largest rate
+    """t: steps taken; e: z − x, where z is the point that takes the steps; v: running mean of g², [trials, n] each; lr_max: largest rate
     so far; weights: sum of the weights of the average, [trials, 1] each; layout: where the layers lie."""
 
     t: int
-    z: Params
+    e: Params
     v: Params
     lr_max: Float[Tensor, "trials 1"]
     weights: Float[Tensor, "trials 1"]
@@ -37,7 +37,8 @@ class ScheduleFreeAdamW(FirstOrder[ScheduleFreeAdamWState]):
         c ← wₜ / (w₁ + … + wₜ),      wₜ = tʳ · (max lr₁ … lrₜ)^weight_lr_power
         x ← (1 − c) x + c z
 
-    Moving statistics of normalisation layers are those gathered at y, as in the reference.
+    Moving statistics of normalisation layers are those gathered at y, as in the reference. What a modifier does to x after the
+    step (weight decay, say) moves z as far.
 
     Args:
         lr: step length of z, in units of the parameters. A schedule multiplies it but should not be needed.
@@ -71,10 +72,12 @@ class ScheduleFreeAdamW(FirstOrder[ScheduleFreeAdamWState]):
 
     def init(self, params: Params, layout: Layout) -> ScheduleFreeAdamWState:
         nothing = params.new_zeros(params.shape[0], 1)
-        return ScheduleFreeAdamWState(0, params.clone(), torch.zeros_like(params), nothing, nothing.clone(), layout)
+        return ScheduleFreeAdamWState(
+            0, torch.zeros_like(params), torch.zeros_like(params), nothing, nothing.clone(), layout
+        )
 
     def asks_at(self, params: Params, state: ScheduleFreeAdamWState) -> Params:
-        return between(state.z, params, self.betas[0], state.layout)
+        return between(params, state.e, self.betas[0], state.layout)
 
     def update(
         self, params: Params, grad: Params, state: ScheduleFreeAdamWState, lr: Hyper
@@ -83,7 +86,8 @@ class ScheduleFreeAdamW(FirstOrder[ScheduleFreeAdamWState]):
         v = torch.lerp(state.v, grad * grad, 1 - b2)
         root = (v / (1 - power(b2, float(t)))).sqrt_().add_(self.eps)
         lr = lr * min(1.0, t / max(self.warmup_steps, 1))
-        y = torch.lerp(state.z, params, b1)
-        z = state.z - lr * (grad / root).add_(self.weight_decay * y)
+        y = params + (1 - b1) * state.e
+        z = params + state.e - lr * (grad / root).add_(self.weight_decay * y)
         c, lr_max, weights = share(t, lr, state.lr_max, state.weights, self.r, self.weight_lr_power)
-        return torch.lerp(params, z, c), ScheduleFreeAdamWState(t, z, v, lr_max, weights, state.layout)
+        x = torch.lerp(params, z, c)
+        return x, ScheduleFreeAdamWState(t, z - x, v, lr_max, weights, state.layout)

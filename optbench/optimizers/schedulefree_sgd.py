@@ -15,11 +15,11 @@ from .averaging import between, share
 
 
 class ScheduleFreeSGDState(NamedTuple):
-    """t: steps taken; z: the point that takes the steps, [trials, n]; lr_max: largest rate so far; weights: sum of the
+    """t: steps taken; e: z − x, where z is the point that takes the steps, [trials, n]; lr_max: largest rate so far; weights: sum of the
     weights of the average, [trials, 1] each; layout: where the layers lie."""
 
     t: int
-    z: Params
+    e: Params
     lr_max: Float[Tensor, "trials 1"]
     weights: Float[Tensor, "trials 1"]
     layout: Layout
@@ -34,7 +34,8 @@ class ScheduleFreeSGD(FirstOrder[ScheduleFreeSGDState]):
         c ← wₜ / (w₁ + … + wₜ),      wₜ = tʳ · (max lr₁ … lrₜ)^weight_lr_power
         x ← (1 − c) x + c z
 
-    Moving statistics of normalisation layers are those gathered at y, as in the reference.
+    Moving statistics of normalisation layers are those gathered at y, as in the reference. What a modifier does to x after the
+    step (weight decay, say) moves z as far.
 
     Args:
         lr: step length of z for a gradient of length one. A schedule multiplies it but should not be needed.
@@ -65,17 +66,18 @@ class ScheduleFreeSGD(FirstOrder[ScheduleFreeSGDState]):
 
     def init(self, params: Params, layout: Layout) -> ScheduleFreeSGDState:
         nothing = params.new_zeros(params.shape[0], 1)
-        return ScheduleFreeSGDState(0, params.clone(), nothing, nothing.clone(), layout)
+        return ScheduleFreeSGDState(0, torch.zeros_like(params), nothing, nothing.clone(), layout)
 
     def asks_at(self, params: Params, state: ScheduleFreeSGDState) -> Params:
-        return between(state.z, params, self.momentum, state.layout)
+        return between(params, state.e, self.momentum, state.layout)
 
     def update(
         self, params: Params, grad: Params, state: ScheduleFreeSGDState, lr: Hyper
     ) -> tuple[Params, ScheduleFreeSGDState]:
         t = state.t + 1
         lr = lr * min(1.0, t / max(self.warmup_steps, 1))
-        y = torch.lerp(state.z, params, self.momentum)
-        z = state.z - lr * (grad + self.weight_decay * y)
+        y = params + (1 - self.momentum) * state.e
+        z = params + state.e - lr * (grad + self.weight_decay * y)
         c, lr_max, weights = share(t, lr, state.lr_max, state.weights, self.r, self.weight_lr_power)
-        return torch.lerp(params, z, c), ScheduleFreeSGDState(t, z, lr_max, weights, state.layout)
+        x = torch.lerp(params, z, c)
+        return x, ScheduleFreeSGDState(t, z - x, lr_max, weights, state.layout)

@@ -12,10 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .surroundings import Surroundings
+
 Make = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 SHAPES = ((3, 5), (7,), (2, 3, 2, 2), ())
 """Layers of a matrix, a vector, a kernel and a number: methods for matrices treat them in different ways."""
-STEPS = 10
+EXPONENTS = (-8, -4, 0, 4, 8, 6, 2, -2, -6, 0)
+"""Of the gradients' size in each step: the first five, with all three trials, leave no size between 1e-11 and 1e11 out."""
+STEPS = len(EXPONENTS)
+START = 1e-10
+"""Size of the starts: so small that the first steps, with small gradients, show in the parameters."""
 
 
 class NotApartError(Exception):
@@ -25,18 +31,19 @@ class NotApartError(Exception):
 def treats_elements_apart(make: Make, kind: dict[str, Any]) -> bool:
     """Whether three trials in one instance go, to the bit, where three instances take them.
 
-    Each layer's tensors are stacked, `[trials, *shape]`. Ten steps are made both ways, with gradients of the trials that
-    differ a thousandfold, zeros among them; half-way one trial leaves the shared instance, and at the end one has a
-    gradient that is not a number.
+    Each layer's tensors are stacked, `[trials, *shape]`. Ten steps are made both ways, with gradients from 1e-8 to 1e8
+    that differ a thousandfold between trials, zeros among them, and one trial's all zero; half-way one trial leaves the
+    shared instance, and at the end one has a gradient that is not a number. A class that draws from a global generator
+    does not treat elements apart. What a class does for the first time after ten steps stays unseen.
 
     Args:
         make: builds an instance for some parameters.
         kind: dtype and device of the parameters.
     """
     try:
-        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        with warnings.catch_warnings(), Surroundings(torch.device(kind["device"]), {}, beyond_torch=True) as around:
             warnings.simplefilter("ignore")
-            return _same_both_ways(make, kind)
+            return _same_both_ways(make, kind) and not around.touched()
     except Exception:  # whatever is wrong with the class is told when it runs
         return False
 
@@ -44,7 +51,7 @@ def treats_elements_apart(make: Make, kind: dict[str, Any]) -> bool:
 def _same_both_ways(make: Make, kind: dict[str, Any]) -> bool:
     draw = torch.Generator().manual_seed(0)
     trials = [0, 1, 2]
-    start = [torch.randn(3, *shape, generator=draw, dtype=torch.float64).to(**kind) for shape in SHAPES]
+    start = [torch.randn(3, *shape, generator=draw, dtype=torch.float64).mul_(START).to(**kind) for shape in SHAPES]
     alone = [make([nn.Parameter(layer[k].clone()) for layer in start]) for k in trials]
     shared = make([nn.Parameter(layer.clone()) for layer in start])
     for step in range(STEPS):
@@ -55,8 +62,10 @@ def _same_both_ways(make: Make, kind: dict[str, Any]) -> bool:
             alone = [alone[k] for k in trials]
         grads = [torch.randn(3, *shape, generator=draw, dtype=torch.float64) for shape in SHAPES]
         for grad in grads:
-            grad.mul_(torch.tensor([1.0, 1e3, 1e-3]).view(3, *[1] * (grad.ndim - 1)))
+            grad.mul_(torch.tensor([1.0, 1e3, 1e-3]).view(3, *[1] * (grad.ndim - 1))).mul_(10.0 ** EXPONENTS[step])
             grad[step % 3].masked_fill_(grad[step % 3] < 0, 0.0)
+            if step == STEPS - 3:
+                grad[0] = 0.0
             if step == STEPS - 1:
                 grad[2] = float("nan")
         given = [grad[trials].to(**kind) for grad in grads]

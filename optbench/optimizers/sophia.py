@@ -12,6 +12,7 @@ from torch import Tensor
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params
 from ..randomness import Randomness
+from .curvature import check_curved
 
 
 class SophiaState(NamedTuple):
@@ -24,18 +25,16 @@ class SophiaState(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Sophia(Optimizer[SophiaState]):
-    """Second-order clipped stochastic optimization, with Hutchinson's estimator by a difference of gradients.
+    """Second-order clipped stochastic optimization, with Hutchinson's estimator of the Hessian's diagonal.
 
         m ← β₁ m + (1 − β₁) g
         in steps 1, 1 + period, 1 + 2 · period, …, with a random u:
-            h ← β₂ h + (1 − β₂) u ⊙ (∇f(x + difference · u) − ∇f(x)) / difference
+            h ← β₂ h + (1 − β₂) u ⊙ ∇²f(x) u
         x ← (1 − lr · weight_decay) · x − lr · clip(m / max(γ h, eps), −1, 1)
 
-    This is the paper's Sophia-H but for one thing: where it has the exact product of the Hessian and u, here stands the
-    difference above, with both gradients on the step's own batch. It is exact where the loss is quadratic; elsewhere
-    it is wrong by difference / 2 times the third derivative along u, and by the rounding of the gradients divided by
-    `difference`. It costs one gradient evaluation more in each of these steps, which is counted. The paper's Sophia-G
-    needs labels drawn from the model, which no problem here provides.
+    This is the paper's Sophia-H. The product with the Hessian of the step's own batch is exact, and counts as two gradient
+    evaluations more in each of these steps. The paper's Sophia-G, which estimates the Gauss–Newton matrix from labels drawn
+    from the model, is not here.
 
     u is the same in all trials, and a function of `seed` and the step alone: a trial moves as it would by itself.
 
@@ -46,13 +45,12 @@ class Sophia(Optimizer[SophiaState]):
         eps: least denominator, which clips where the curvature is negative.
         weight_decay: part of the parameters that a step of lr = 1 takes away.
         period: steps from one estimate of the Hessian's diagonal to the next.
-        difference: length of the step along u from which the Hessian is told, in units of the parameters.
         probe: distribution of u: "normal" as in the paper, or "rademacher" (±1), exact where the Hessian is diagonal.
         seed: which sequence of u is drawn.
 
     Raises:
         TypeError: period or seed is not whole, or differs between trials.
-        ValueError: a value lies outside its range; the message names the trial.
+        ValueError: a value lies outside its range; the message names the trial. Or the Hessian cannot be told.
 
     Source: Liu et al., "Sophia: a scalable stochastic second-order optimizer for language model pre-training", ICLR
     2024, Algorithms 1 and 3, https://arxiv.org/abs/2305.14342. Same result as pytorch_optimizer.SophiaH with rate
@@ -67,7 +65,6 @@ class Sophia(Optimizer[SophiaState]):
     eps: Hyper = setting(1e-12, above=0)
     weight_decay: Hyper = setting(0.0, least=0)
     period: int = setting(10, least=1)
-    difference: Hyper = setting(1e-3, above=0)
     probe: str = setting("normal", choices=("normal", "rademacher"))
     seed: int = setting(0)
 
@@ -77,16 +74,20 @@ class Sophia(Optimizer[SophiaState]):
     def init(self, params: Params, layout: Layout) -> SophiaState:
         return SophiaState(0, torch.zeros_like(params), torch.zeros_like(params))
 
+    def check(self, params: Params, oracle: Oracle) -> None:
+        check_curved("hessian", params, oracle)
+
     def step(self, params: Params, state: SophiaState, oracle: Oracle, factor: Hyper) -> tuple[Params, SophiaState]:
         b1, b2 = self.betas
         t, m, h = state
         lr = self.lr * factor
-        _, grad = oracle(params)
-        m = torch.lerp(m, grad, 1 - b1)
         if t % self.period == 0:
-            u = self.direction(t, params)
-            _, beside = oracle(params + self.difference * u)
-            h = torch.lerp(h, (u / self.difference) * (beside - grad), 1 - b2)
+            _, grad, product = oracle.hessian(params)
+            u = self.direction(t, params).expand_as(params)
+            h = torch.lerp(h, u * product(u), 1 - b2)
+        else:
+            _, grad = oracle(params)
+        m = torch.lerp(m, grad, 1 - b1)
         ratio = (m / (self.gamma * h).clamp_(min=self.eps)).clamp_(-1, 1)
         return (1 - lr * self.weight_decay) * params - lr * ratio, SophiaState(t + 1, m, h)
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Matrix, Oracle, Params, Product, Rows
 from .converging import Converging
 from .curvature import check_curved, chosen, gain, rate, searching
@@ -50,6 +50,8 @@ class TrustRegion(Converging[TrustRegionState]):
         max_radius: of the largest ball.
         eta: least ϱ with which a step is made, in [0, ¼).
         most_products: iterations of conjugate gradients; then p is what they have come to.
+        gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
+            at 0 it goes on until rounding ends it.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial. With gauss_newton: the loss is no convex
@@ -67,15 +69,18 @@ class TrustRegion(Converging[TrustRegionState]):
     max_radius: Hyper = setting(1000.0, above=0)
     eta: Hyper = setting(0.15, least=0, below=0.25)
     most_products: int = setting(100, least=1)
+    gtol: Hyper = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
+        check_ordered(self, "radius must not lie above max_radius", self.radius, self.max_radius)
 
     def init(self, params: Params, layout: Layout) -> TrustRegionState:
         radius = rate(self.radius, params)[:, 0].clone()
         return TrustRegionState(radius, torch.full_like(radius, torch.nan), torch.zeros_like(radius, dtype=torch.bool))
 
     def check(self, params: Params, oracle: Oracle) -> None:
+        super().check(params, oracle)
         check_curved(self.matrix, params, oracle)
 
     def search(
@@ -95,7 +100,7 @@ class TrustRegion(Converging[TrustRegionState]):
         most, eta = rate(self.max_radius, x)[rows, 0], rate(self.eta, x)[rows, 0]
         grown = torch.where((rho > 0.75) & edge, torch.minimum(2 * radius[rows], most), radius[rows])
         radius = radius.index_copy(0, rows, grown.where(rho >= 0.25, 0.25 * radius[rows]))
-        done = self.rests(x, x.index_copy(0, rows, onward), oracle, factor)
+        done = self.rests(x, x.index_copy(0, rows, onward), oracle, factor) | self.flat(g, oracle)
         return x.index_copy(0, rows, onward.where((rho > eta)[:, None], x[rows])), TrustRegionState(radius, f, done)
 
 

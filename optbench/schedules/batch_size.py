@@ -7,8 +7,7 @@ from torch import Tensor
 from ..data.batch import Batch
 from ..errors import UsageError
 from ..interfaces import Hyper, Rows, Schedule, Stream
-from .parts import within
-from .reduce_on_plateau import ReduceOnPlateau
+from .planned import follows_losses, looked_at
 
 BATCH_SIZE = "batch_size"
 """The name under which `schedules` has it."""
@@ -46,11 +45,18 @@ def shortened(stream: Stream, part: Hyper) -> Stream:
     return ShortBatches(stream.inner if isinstance(stream, ShortBatches) else stream, part)
 
 
-def check_batch_size(label: str, batch_size: int | None, schedule: Schedule) -> None:
-    """Raise a UsageError, one line, where this batch size cannot follow this schedule."""
+def check_batch_size(label: str, batch_size: int | None, schedule: Schedule, steps: int) -> None:
+    """Raise a UsageError, one line, where this batch size cannot follow this schedule over so many steps."""
     if batch_size is None:
         raise UsageError(f"schedules.batch_size: {label} has no minibatches; set problem.batch_size to the largest one")
-    if any(isinstance(part, ReduceOnPlateau) for part in (schedule, *within(schedule))):
+    if follows_losses(schedule):
         raise UsageError(
             "schedules.batch_size: reduce_on_plateau sets each trial apart, and all have the same batch size"
+        )
+    state = schedule.init(1, steps)
+    largest = max(float(schedule.factor(step, steps, state)) for step in looked_at(steps))
+    if round(largest * batch_size) > batch_size:
+        raise UsageError(
+            f"schedules.batch_size: factors are parts of problem.batch_size={batch_size}, which is the largest one; "
+            f"they must not lie above 1, got {largest:g}"
         )

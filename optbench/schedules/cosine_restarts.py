@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..checks import setting
 from ..interfaces import Hyper
-from .span import ROUNDING, Number, cycle_span, half_cosine
+from ..times import ROUNDING
+from .span import Number, cycle_span, half_cosine
 from .warmed import Warmed
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Schedule
-from .span import ROUNDING, at_least, cycle_span, where
+from ..times import ROUNDING
+from .span import at_least, cycle_span, where
 
 
 @dataclass(frozen=True, kw_only=True)

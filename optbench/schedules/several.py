@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from ..errors import UsageError, near
 from ..interfaces import Hyper, Loss, Schedule
 from .batch_size import BATCH_SIZE
 from .parts import Part, built
+from .planned import follows_losses, looked_at
 
 T = TypeVar("T")
 
@@ -117,6 +118,8 @@ def check_scaled(label: str, thing: Any, name: str, key: str) -> None:
     if _is_first_beta(thing, name):
         betas: Any = vars(thing)["betas"]
         numbers[name] = betas[0]
+    if name == "betas" and _is_first_beta(thing, "momentum"):
+        raise UsageError(f"{key}: only the first of the betas can have a schedule, as schedules.momentum")
     if name not in numbers:
         words = [known for known in numbers if known != "lr"]
         raise UsageError(
@@ -124,6 +127,30 @@ def check_scaled(label: str, thing: Any, name: str, key: str) -> None:
         )
     if isinstance(numbers[name], float) and numbers[name] == 0:
         raise UsageError(f"{key} has no effect: {label} has {name}=0; set it to what the factors are to multiply")
+
+
+def check_factors(schedule: Several, steps: int, things: Sequence[tuple[str, Any]]) -> None:
+    """Raise a UsageError, one line, where a schedule leads a setting out of its range in a run of so many steps.
+
+    A hundred steps are looked at; of schedules that follow the losses, the first alone.
+
+    Args:
+        schedule: of the settings of these things.
+        steps: the budget.
+        things: modifiers with their names, optimizers with "".
+    """
+    state = schedule.init(1, steps)
+    blind = {key for key, other in schedule.others.items() if follows_losses(other)}
+    for step in looked_at(steps):
+        factors = schedule.factors(step, steps, state)
+        known = {key: factor for key, factor in factors.items() if step == 0 or key not in blind}
+        for name, thing in things:
+            own = belonging(known, thing if name else None)
+            try:
+                scaled(thing, own)
+            except ValueError as error:
+                keys = " and ".join(".".join(filter(None, ("schedules", name, setting))) for setting in own)
+                raise UsageError(f"{keys}: at step {step} of {steps}, {error}") from error
 
 
 def numbers_of(thing: Any) -> dict[str, float | Tensor]:

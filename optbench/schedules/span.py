@@ -9,13 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import Range, check_value
 from ..interfaces import Hyper
+from ..times import snapped
 
 Number = int | Hyper
 """Hyper, or an int."""
-
-ROUNDING = 1e-3
-"""Parts of a step by which a time computed in float32 may be wrong."""
 
 
 def span(length: Number, steps: Number) -> Hyper:
@@ -47,20 +46,16 @@ def cycle_span(length: Number, steps: Number) -> Hyper:
     if isinstance(length, Tensor) or isinstance(steps, Tensor):
         long = length > 1
         parts = torch.as_tensor(length * steps)
-        exact = torch.where(torch.as_tensor(long), torch.zeros_like(parts) + length, parts).clamp(min=1)
-        return torch.where((exact - exact.round()).abs() < ROUNDING, exact.round(), exact)
-    exact = max(1.0, length * steps if length <= 1 else length)
-    return float(round(exact)) if abs(exact - round(exact)) < ROUNDING else exact
+        return snapped(torch.where(torch.as_tensor(long), torch.zeros_like(parts) + length, parts).clamp(min=1))
+    return snapped(max(1.0, length * steps if length <= 1 else length))
 
 
 def lengths(owner: str, name: str, values: Any) -> None:
-    """Raise a ValueError unless this setting is a list of lengths of time, each above 0."""
+    """Raise a ValueError or TypeError unless this setting is a list of lengths of time, each above 0."""
     if not isinstance(values, Sequence) or isinstance(values, str):
         raise ValueError(f"{owner}: {name} must be a list of numbers such as [0.5, 0.75], got {values!r}")
     for value in values:
-        number = isinstance(value, (int, float, Tensor)) and not isinstance(value, bool)
-        if not number or not bool(torch.as_tensor((value > 0) & (value < math.inf)).all()):
-            raise ValueError(f"{owner}: each of {name} must be a number in (0, inf), got {value!r}")
+        check_value(owner, f"each of {name}", value, 1.0, Range(above=0))
 
 
 def where(condition: Any, a: Number, b: Number) -> Any:

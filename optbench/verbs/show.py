@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from inspect import Parameter, signature
@@ -19,7 +20,7 @@ from ..describe import describe
 from ..errors import UsageError, near
 from ..instruments import INSTRUMENTS
 from ..interfaces import Modifier, Optimizer, Problem, Schedule
-from ..optimizers.from_torch import FromTorch
+from ..optimizers.from_torch import OPTIONS, FromTorch
 from ..optimizers.from_torch import defaults as torch_defaults
 from .listing import installed, wrapped
 
@@ -57,6 +58,8 @@ def show(name: str) -> int:
             out.print(f"  {left:{width}}  {meaning}".rstrip())
     if isinstance(cls, type) and issubclass(cls, Problem):
         _about_problem(out, cls)
+    if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
+        out.print(f"  and {', '.join(OPTIONS[:-1])} and {OPTIONS[-1]}: see `optbench show from_torch`")
     space = search(kind, name)
     if space:
         out.print("\nSearch space", style="bold")
@@ -76,7 +79,11 @@ def show(name: str) -> int:
 def settings(cls: Any) -> Iterator[tuple[str, str, str, str]]:
     """Name, default as YAML has it, range and meaning of each setting."""
     told = describe(cls)["args"]
-    if isinstance(cls, type) and is_dataclass(cls) and not issubclass(cls, FromTorch):
+    if cls is FromTorch:
+        for f in fields(cls):
+            if f.name in OPTIONS:
+                yield f.name, written(f.default), "", told.get(f.name, "")
+    elif isinstance(cls, type) and is_dataclass(cls):
         for f in fields(cls):
             if f.init and f.name not in ("dtype", "device", *getattr(cls, "unused", ())):
                 default = f.default if f.default_factory is MISSING else f.default_factory()
@@ -97,6 +104,8 @@ def written(value: Any) -> str:
         return "???"
     if value is None:
         return "null"
+    if type(value) is object:  # what packages put where null would mean something
+        return "not set"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, (list, tuple)):
@@ -118,7 +127,10 @@ def state(name: str, cls: type) -> str:
     if cls is FromTorch:
         return "that of the class"
     try:
-        return footprint.told(_maker(name, cls))
+        with warnings.catch_warnings():
+            if not issubclass(cls, Optimizer):
+                warnings.simplefilter("ignore")  # of what other packages' rules use that is deprecated
+            return footprint.told(_maker(name, cls))
     except (UsageError, TypeError) as error:
         return f"unknown: {error}"
 

@@ -94,6 +94,14 @@ def test_noise_on_weights_with_a_map_is_noise_on_what_the_optimizer_moves() -> N
             ("problem=quadratic", "modifier=[early_stopping]"),
             "quadratic: early_stopping needs a problem that learns from data, not Quadratic",
         ),
+        (
+            ("problem=rosenbrock", "modifier=[clip_norm,l2,clip_norm]"),
+            "modifier=[clip_norm,l2,clip_norm]: clip_norm is there 2 times; name it once",
+        ),
+        (
+            ("problem=rosenbrock", "modifier=[ema,l2,swa]"),
+            "modifier=[ema,l2,swa]: one average is judged, not ema and swa; keep one of them",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_before_the_sweep_starts(words: tuple[str, ...], line: str, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from optbench.modifiers.early_stopping import EarlyStopping
+from optbench.modifiers.ema import EMA
+from optbench.modifiers.lookahead import Lookahead
 from optbench.modifiers.swa import SWA
 from optbench.optimizers.momentum import Momentum
 from optbench.optimizers.sgd import SGD
@@ -38,6 +40,27 @@ def test_it_equals_torch_and_learning_goes_on_as_without(start: float, every: in
         expected: Any = trials.params if made < first else averaged.module.x.detach()
         torch.testing.assert_close(trials.judged, expected, rtol=1e-10, atol=1e-13)
     assert torch.equal(trials.params, plain.params)
+
+
+@pytest.mark.parametrize(("start", "steps", "first"), [(0.55, 100, 55), (0.07, 100, 7), (0.1, 30, 3), (0.51, 40, 21)])
+def test_rounding_does_not_delay_the_start_of_a_number_or_a_column(start: float, steps: int, first: int) -> None:
+    for given in (start, torch.tensor([[start], [start]]), torch.tensor([[start], [start]], dtype=torch.float64)):
+        assert trials_of(steps, SWA(start=given)).update_states[0].first.flatten().tolist() == [first, first]
+
+
+@pytest.mark.parametrize("average", [SWA(start=0.0), EMA(decay=0.5)])
+def test_under_lookahead_the_fast_weights_are_averaged(average: Any) -> None:
+    trials = trials_of(12, Lookahead(k=3), average)
+    means: list[Any] = []
+    mean, total = trials.params, 1
+    for step in range(12):
+        trials.step(step)
+        if isinstance(average, SWA):
+            mean, total = (total * mean + trials.params) / (total + 1), total + 1
+        else:
+            mean = trials.params if step == 0 else 0.5 * mean + 0.5 * trials.params
+        means.append(mean)
+        torch.testing.assert_close(trials.judged, mean, rtol=1e-12, atol=1e-14)
 
 
 def test_from_the_start_on_it_is_the_mean_of_all_points_the_first_one_too() -> None:

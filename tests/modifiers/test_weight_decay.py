@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from contracts import Loop, TinyNet, torch_path
@@ -9,7 +12,11 @@ from contracts import Loop, TinyNet, torch_path
 from optbench.modifiers.weight_decay import WeightDecay
 from optbench.optimizers.adam import Adam
 from optbench.optimizers.adamw import AdamW
+from optbench.optimizers.dadapt_adam import DAdaptAdam
+from optbench.optimizers.dadapt_sgd import DAdaptSGD
+from optbench.optimizers.dog import DoG
 from optbench.optimizers.lion import Lion
+from optbench.optimizers.prodigy import Prodigy
 from optbench.schedules.linear import Linear
 
 
@@ -31,6 +38,31 @@ def test_on_lion_it_is_the_decay_of_lion() -> None:
     ours = Loop(TinyNet(), Lion(lr=1e-3), [1], modifiers=[WeightDecay(strength=0.4)]).run(100)
     lion = Loop(TinyNet(), Lion(lr=1e-3, weight_decay=0.4), [1]).run(100)
     torch.testing.assert_close(ours, lion, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [Prodigy(d0=0.01), Prodigy(d0=0.01, use_bias_correction=True), DAdaptAdam(d0=0.01)],
+    ids=["prodigy", "corrected", "dadapt_adam"],
+)
+def test_where_a_method_finds_its_rate_it_decays_with_that(rule: Any) -> None:
+    ours = Loop(TinyNet(), rule, [1], modifiers=[WeightDecay(strength=0.4)]).run(100)
+    own = Loop(TinyNet(), replace(rule, weight_decay=0.4), [1]).run(100)
+    torch.testing.assert_close(ours, own, rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "rule", [DoG(), DoG(layerwise=True), DAdaptSGD(momentum=0.0)], ids=["dog", "ldog", "dadapt_sgd"]
+)
+def test_the_rate_that_is_told_is_that_of_the_step(rule: Any) -> None:
+    """All of these move by a rate times the gradient."""
+    loop = Loop(TinyNet(), rule, [1, 2])
+    for _ in range(5):
+        state = loop.state
+        point = loop.params if loop.t == 0 else path[0]
+        path = loop.run(1)
+        step = rule.rate(state, loop.state, 1.0) * loop.oracle.first_grad
+        torch.testing.assert_close(path[0], point - step, rtol=1e-9, atol=1e-12)
 
 
 def test_a_step_worked_by_hand_with_and_without_biases() -> None:

@@ -157,3 +157,12 @@ def test_a_trial_that_finds_no_step_stays_and_tries_shorter_ones_in_its_next() -
     assert after.tolist() == [[1.0], [0.5]]
     assert oracle.count.tolist() == [4, 2]
     assert state.a[0].item() == 0.125
+
+
+def test_lengths_in_the_wrong_order_are_refused() -> None:
+    line = r"^BarzilaiBorwein: lengths must hold the smaller number first, got"
+    with pytest.raises(ValueError, match=line + r" 1 and 0\.1$"):
+        BarzilaiBorwein(lengths=(1.0, 0.1))
+    with pytest.raises(ValueError, match=line + r" 3 and 2 in trial 1$"):
+        BarzilaiBorwein(lengths=(column(0.1, 3.0), 2.0))
+    assert BarzilaiBorwein(lengths=(0.1, 0.1)).lengths == (0.1, 0.1)

@@ -77,6 +77,23 @@ def test_each_direction_keeps_the_part_of_the_last_one_that_its_formula_says(for
 
 
 @formulas
+def test_it_begins_anew_where_a_restart_is_due(formula: str) -> None:
+    """Three steps, of which the third goes along −g whatever came before, as the first step of another run from there."""
+    run = Loop(Rosenbrock(n=4), ConjugateGradient(formula=formula, restart=2), [0, 1])
+    run.run(2)
+    g = run.oracle.problem.loss_and_grad(run.params, None)[1]
+    run.run(1)
+    torch.testing.assert_close(run.state.d, -g, rtol=1e-12, atol=0)
+
+
+def test_restarts_free_fletcher_and_reeves_from_directions_in_which_they_jam() -> None:
+    problem, seeds = Rosenbrock(n=10), list(range(4))
+    jams = Loop(problem, ConjugateGradient(formula="fletcher_reeves"), seeds).run(150)[-1]
+    free = Loop(problem, ConjugateGradient(formula="fletcher_reeves", restart=10), seeds).run(150)[-1]
+    assert (problem.loss(free, None) < 0.1 * problem.loss(jams, None)).all()
+
+
+@formulas
 def test_every_step_keeps_the_strong_wolfe_conditions(formula: str) -> None:
     problem = Rosenbrock(n=4)
     run = Loop(problem, ConjugateGradient(formula=formula), [0, 1, 2])

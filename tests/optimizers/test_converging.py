@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from contracts import column
 from optbench.problems.logistic_regression import LogisticRegression
 from optbench.problems.quadratic import Quadratic
 from optbench.problems.rosenbrock import Rosenbrock
 
-from optbench.interfaces import Problem
+from optbench.interfaces import OracleModifier, Problem
+from optbench.modifiers.clip_norm import ClipNorm
+from optbench.modifiers.gradient_noise import GradientNoise
 from optbench.modifiers.l2 import L2
+from optbench.modifiers.sam import SAM
 from optbench.optimizers import OPTIMIZERS
 from optbench.optimizers.converging import Converging
+from optbench.oracle import BatchOracle
+from optbench.runner import run_trials
 from optbench.schedules import Constant, Linear
-from optbench.trials import Trials
+from optbench.trials import Trials, wrapped
 
 NAMES = [name for name, kind in OPTIMIZERS.items() if issubclass(kind, Converging)]
 STEPS = 150
@@ -78,6 +85,41 @@ def test_nobody_ends_while_the_objective_changes(name: str) -> None:
     for step in range(12):
         trials.step(step)
         assert not trials.state.done.any()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_trial_ends_at_its_own_gtol(name: str) -> None:
+    problem, gtol = Rosenbrock(n=2), column(1e-3, 1e-9)
+    trials = Trials(problem, OPTIMIZERS[name](gtol=gtol), Constant(), [], [1, 1], STEPS)
+    for step in range(STEPS):
+        trials.step(step)
+    assert trials.state.done.all()
+    assert (problem.loss_and_grad(trials.params, None)[1].abs().amax(dim=1) <= gtol[:, 0]).all()
+    assert counts(trials)[0] < counts(trials)[1]
+
+
+@pytest.mark.parametrize("modifier", [ClipNorm(), SAM(), GradientNoise()], ids=["clip_norm", "sam", "gradient_noise"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gradient_that_is_not_that_of_the_loss_is_refused(name: str, modifier: OracleModifier) -> None:
+    problem = Rosenbrock(n=2)
+    params = problem.start([0])
+    oracle = wrapped(BatchOracle(problem, problem.stream([0]), 1), [modifier], params, [0], 10)
+    with pytest.raises(ValueError, match="it compares losses, whose gradients it needs as they are; leave out"):
+        OPTIMIZERS[name]().check(params, oracle)
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "bfgs", "conjugate_gradient", "newton"])
+def test_a_decrease_that_no_step_with_the_slope_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"c1 must not lie above c2, got 0.6 and 0.5 in trial 1$"):
+        OPTIMIZERS[name](c1=column(0.1, 0.6), c2=0.5)
+
+
+def test_a_probe_far_away_kills_no_trial_of_a_network_s_objective() -> None:
+    problem = LogisticRegression(batch_size=None)
+    recording = run_trials(problem, OPTIMIZERS["lbfgs"](lr=1e8), Constant(), [], [0, 1, 2], 20).recording
+    assert recording.died.tolist() == [-1, -1, -1]
+    assert (recording.final_loss < 0.1).all()
+    assert (np.diff(recording.curves["loss"][:20], axis=0) <= 1e-6).all()
 
 
 @pytest.mark.parametrize("name", ["lbfgs", "gauss_newton"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import math
+import random
 import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from contracts import Loop, TinyNet, column, torch_path
@@ -216,9 +220,28 @@ def test_an_error_in_a_healthy_trial_names_class_and_trial() -> None:
     ("cls", "settings", "message"),
     [
         ("torch.optim.NAdam", {"beta": (0.8, 0.9)}, r"NAdam has no setting 'beta'; did you mean 'betas'"),
-        ("torch.optim.NAdam", {"lr": -1.0}, r"NAdam refuses its settings: .*-1"),
-        ("torch.optim.NAdam", {"lr": column(0.1, -2.0)}, r"NAdam refuses its settings: .*-2"),
-        ("torch.optim.NAdam", {"lr": "fast"}, r"NAdam refuses its settings"),
+        ("torch.optim.NAdam", {"shere": False}, r"NAdam has no setting 'shere'; did you mean 'share'"),
+        (
+            "torch.optim.NAdam",
+            {"lr": -1.0, "eps": 1e-7},
+            r"^NAdam refuses lr=-1.0, whose default is 0.002 \(Invalid.*-1",
+        ),
+        ("torch.optim.NAdam", {"lr": column(0.1, -2.0)}, r"^NAdam refuses lr=-2.0, "),
+        (
+            "torch.optim.NAdam",
+            {"lr": "fast", "eps": 1e-7},
+            r"^NAdam refuses lr='fast', whose default is 0.002 \('<=' not",
+        ),
+        ("torch.optim.NAdam", {"lr": None}, r"^NAdam refuses lr=null, whose default is 0.002 "),
+        (
+            "torch.optim.Adam",
+            {"betas": column(0.5, 0.9), "lr": 0.1},
+            r"^Adam refuses betas=0.5, .* \(0.9, 0.999\) \('float'",
+        ),
+        ("torch.optim.Adam", {"lr": -1.0, "eps": -1.0}, r"^Adam refuses lr=-1.0, eps=-1.0 \("),
+        ("torch.optim.Adam", {"share": "no"}, r"^Adam: share must be true or false, got 'no'"),
+        ("torch.optim.Adam", {"attributes": 3}, r"^Adam: attributes must be dotted paths with values"),
+        ("torch.optim.Adam", {"attributes": {"math.tua": 3}}, r"math has no 'tua'; did you mean 'tau'"),
         ("torch.optim.Nadam", {}, r"has no 'Nadam'; did you mean .*'NAdam'"),
         ("torch.nn.Linear", {}, r"torch.nn.Linear is no subclass of torch.optim.Optimizer"),
         ("no_such_package.Thing", {}, r"there is no package 'no_such_package'"),
@@ -228,6 +251,128 @@ def test_bad_input_gives_one_clear_line(cls: str, settings: dict[str, Any], mess
     with pytest.raises(UsageError, match=message) as caught:
         FromTorch.from_settings(cls, settings)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this torch has no Muon")
+def test_layers_that_the_class_does_not_take_are_told_with_what_to_do() -> None:
+    rule = FromTorch(cls=torch.optim.Muon)
+    with pytest.raises(
+        UsageError, match=r"^Muon refuses the layers .*2D.*optimizer=muon, .*optimizer\.params=PATH"
+    ) as told:
+        rule.init(Rosenbrock().start([0]), Rosenbrock().layout)
+    assert "\n" not in str(told.value)
+
+
+class Noisy(torch.optim.SGD):
+    """Adds noise from all three global generators to its gradients, and keeps a number drawn when it was built."""
+
+    def __init__(self, params: Any, lr: float = 1e-3) -> None:
+        super().__init__(params, lr)
+        self.param_groups[0]["offset"] = float(torch.rand(())) + random.random() + np.random.random()
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # pyright: ignore
+        for p in self.param_groups[0]["params"]:
+            p.grad.add_(torch.randn_like(p) + random.random() + np.random.normal() + self.param_groups[0]["offset"])
+        super().step()
+
+
+class NoisyOfTorch(torch.optim.SGD):
+    """Draws as a class of torch itself would, which is told by its module."""
+
+    __module__ = "torch.optim.noisy"
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # pyright: ignore
+        for p in self.param_groups[0]["params"]:
+            p.grad.add_(torch.randn_like(p))
+        super().step()
+
+
+@pytest.mark.parametrize("cls", [Noisy, NoisyOfTorch])
+def test_what_a_class_draws_depends_on_its_trial_and_the_step_alone(cls: Any) -> None:
+    rule = FromTorch(cls=cls)
+    company = Loop(NETWORK, rule, [5, 0, 7]).run(12)
+    torch.manual_seed(1)
+    random.seed(1)
+    np.random.seed(1)
+    for seeds in ([5, 0, 7], [0, 5, 7, 3], [7], [5]):
+        path = Loop(NETWORK, rule, seeds).run(12)
+        for trial, seed in enumerate(seeds):
+            if seed != 3:
+                expected = company[:, [5, 0, 7].index(seed)]
+                torch.testing.assert_close(path[:, trial], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_draws_differ_between_trials_and_between_steps() -> None:
+    seen: list[float] = []
+
+    class Listening(torch.optim.SGD):
+        """Draws a number a step."""
+
+        def step(self, closure: Any = None) -> None:
+            seen.append(float(torch.rand(())))
+
+    Loop(Rosenbrock(), FromTorch(cls=Listening), [0, 1, 2]).run(5)
+    Loop(Rosenbrock(), FromTorch(cls=Listening), [1, 1]).run(5)
+    together, twice = seen[-25:-10], seen[-10:]
+    assert len(set(together)) == 15
+    assert twice[0::2] == twice[1::2] == together[1::3]
+
+
+def test_global_generators_are_as_they_were_afterwards() -> None:
+    np.random.normal()  # numpy keeps the second of a pair of normal numbers
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    run = Loop(NETWORK, FromTorch(cls=Noisy), [0, 1, 2])
+    run.run(2)
+    run.optimizer.select(run.state, torch.tensor([0, 2]))
+    assert torch.equal(states[0], torch.get_rng_state())
+    assert states[1] == random.getstate()
+    for before, after in zip(states[2], np.random.get_state(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_trials_that_stay_go_on_drawing_their_own_numbers() -> None:
+    path = Loop(NETWORK, FromTorch(cls=Noisy), [5, 0, 7]).run(12)
+    run = Loop(NETWORK, FromTorch(cls=Noisy), [5, 0, 7])
+    run.run(6)
+    rows = torch.tensor([1, 2])
+    run.params, run.state = run.params[rows], run.optimizer.select(run.state, rows)
+    run.oracle.keep(rows)
+    run.run(6)
+    torch.testing.assert_close(run.params, path[-1, rows], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("cls", [Noisy, torch.optim.Adam])
+def test_a_copied_state_goes_on_like_the_one_it_was_copied_from(cls: Any) -> None:
+    run = Loop(NETWORK, FromTorch(cls=cls), [5, 0, 7])
+    run.run(4)
+    run.oracle.move(4)
+    copied = copy.deepcopy(run.state)
+    after, _ = run.optimizer.step(run.params, run.state, run.oracle, 1.0)
+    again, _ = run.optimizer.step(run.params, copied, run.oracle, 1.0)
+    assert not torch.equal(after, run.params)
+    assert torch.equal(after, again)
+
+
+def test_attributes_of_modules_are_set_while_the_class_works_and_then_put_back() -> None:
+    seen: list[tuple[str, float]] = []
+
+    class Looking(torch.optim.SGD):
+        """Notes an attribute of a module."""
+
+        def __init__(self, params: Any, lr: float = 1e-3) -> None:
+            seen.append(("built", math.tau))
+            super().__init__(params, lr)
+
+        def step(self, closure: Any = None) -> None:
+            seen.append(("stepped", math.tau))
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        Loop(Rosenbrock(), FromTorch(cls=Looking, attributes={"math.tau": 1.5}), [0]).run(1)
+    assert {(what, value) for what, value in seen} == {("built", 1.5), ("stepped", 1.5)}
+    assert math.tau == 2 * math.pi
 
 
 def test_numbers_of_a_configuration_become_what_the_class_means() -> None:

@@ -16,7 +16,7 @@ from optbench.optimizers.lamb import LAMB
 
 
 @pytest.mark.parametrize("problem", [Rosenbrock(n=4), TinyNet()], ids=["rosenbrock", "network"])
-@pytest.mark.parametrize("bound", [None, 0.5])
+@pytest.mark.parametrize("bound", [None, 0.5, 10.0])
 @pytest.mark.parametrize(
     "settings",
     [{}, {"lr": 0.02, "betas": (0.5, 0.9)}, {"lr": 0.01, "weight_decay": 0.1}],

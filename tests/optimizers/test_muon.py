@@ -38,9 +38,10 @@ class MuonAndAdamW(torch.optim.Optimizer):
     [
         {"lr": 0.02},
         {"lr": 0.05, "momentum": 0.8, "nesterov": False, "weight_decay": 0.1, "ns_steps": 3},
+        {"lr": 0.05, "ns_coefficients": (2.0, -1.5, 0.5), "ns_steps": 4},
         {"lr": 0.1, "adjust_lr": "match_rms_adamw", "vector_rate": 1.0, "eps": 0.5},
     ],
-    ids=["default", "plain momentum", "adjusted"],
+    ids=["default", "plain momentum", "coefficients", "adjusted"],
 )
 def test_a_hundred_steps_equal_those_of_torch_without_its_rounding(
     problem: Any, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -65,3 +65,10 @@ def test_a_trial_with_a_rate_of_zero_stays_beside_others_that_move() -> None:
 def test_pairs_in_the_wrong_order_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must hold the smaller number first"):
         Rprop(**settings)
+
+
+def test_of_pairs_that_differ_between_trials_the_wrong_one_is_named() -> None:
+    with pytest.raises(
+        ValueError, match=r"^Rprop: etas must hold the smaller number first, got 1.5 and 1.2 in trial 1$"
+    ):
+        Rprop(etas=(column(0.5, 1.5, 1.9), 1.2))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from contracts import Loop, TinyNet, column, torch_path
@@ -46,6 +48,58 @@ class Clipping(torch.optim.SGD):
         super().step()
 
 
+class ClippingLate(torch.optim.SGD):
+    """Looks at the norm of all where it is large."""
+
+    threshold = 1e5
+
+    def step(self, closure: Any = None) -> None:
+        torch.nn.utils.clip_grad_norm_(self.param_groups[0]["params"], self.threshold)
+        super().step()
+
+
+class ClippingSmall(ClippingLate):
+    """Looks at the norm of all where it is small."""
+
+    threshold = 1e-7
+
+
+class Rare(torch.optim.SGD):
+    """Draws a number that hardly ever has an effect."""
+
+    def step(self, closure: Any = None) -> None:
+        if torch.rand(()) < 1e-9:
+            self.param_groups[0]["lr"] = 0.0
+        super().step()
+
+
+class RareOfNumpy(torch.optim.SGD):
+    """The same with numpy's generator."""
+
+    def step(self, closure: Any = None) -> None:
+        if np.random.random() < 1e-9:
+            self.param_groups[0]["lr"] = 0.0
+        super().step()
+
+
+class Built(torch.optim.SGD):
+    """Draws its rate when it is built."""
+
+    def __init__(self, params: Any, lr: float = 1e-3) -> None:
+        super().__init__(params, lr * random.random())
+
+
+class Late(torch.optim.SGD):
+    """Normalises by the norm of all after twenty steps, which no check of ten can see."""
+
+    def step(self, closure: Any = None) -> None:
+        group = self.param_groups[0]
+        group["count"] = group.get("count", 0) + 1
+        if group["count"] > 20:
+            torch.nn.utils.clip_grad_norm_(group["params"], 1e-3)
+        super().step()
+
+
 class Lossy(torch.optim.SGD):
     """Its rate is the loss."""
 
@@ -69,7 +123,11 @@ def test_elementwise_classes_of_torch_share(name: str) -> None:
     assert treats_elements_apart(lambda tensors: cls(tensors, **APART[name]), KIND)
 
 
-@pytest.mark.parametrize("cls", [torch.optim.Adafactor, torch.optim.LBFGS, Drawing, Clipping, Lossy, Counting])
+SEES_MORE = [torch.optim.Adafactor, torch.optim.LBFGS, Drawing, Clipping, ClippingLate, ClippingSmall]
+SEES_MORE += [Rare, RareOfNumpy, Built, Lossy, Counting]
+
+
+@pytest.mark.parametrize("cls", SEES_MORE)
 def test_what_looks_at_more_than_an_element_does_not(cls: Any) -> None:
     assert not treats_elements_apart(cls, KIND)
 
@@ -82,6 +140,18 @@ def test_what_looks_at_more_than_an_element_does_not(cls: Any) -> None:
 def test_packages_share_where_they_may(package: str, cls: str, apart: bool) -> None:
     found = getattr(pytest.importorskip(package), cls)
     assert treats_elements_apart(found, KIND) is apart
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_a_class_that_the_check_takes_for_what_it_is_not_can_be_kept_from_sharing(share: bool) -> None:
+    settings = {"lr": 0.1, **({} if share else {"share": False})}
+    run = Loop(NETWORK, FromTorch.from_settings(Late, settings), [5, 0, 7])
+    assert len(run.state.optimizers) == (1 if share else 3)
+    path = run.run(30)
+    same = [
+        torch.allclose(path[:, k], torch_path(NETWORK, Late, s, 30, lr=0.1), rtol=1e-9) for k, s in enumerate([5, 0, 7])
+    ]
+    assert same == [not share] * 3
 
 
 def test_looking_whether_they_may_draws_from_no_global_generator() -> None:

@@ -141,3 +141,11 @@ def test_it_solves_networks_and_logistic_regression(matrix: str) -> None:
     run = Loop(TinyNet(), TrustRegion(matrix=matrix), [0, 1])
     losses = [TinyNet().loss(run.run(1)[0], TinyNet().stream([0, 1]).at(99)) for _ in range(40)]
     assert (losses[-1] < 0.3 * losses[0]).all()
+
+
+def test_a_first_ball_larger_than_the_largest_is_refused() -> None:
+    line = r"^TrustRegion: radius must not lie above max_radius, got"
+    with pytest.raises(ValueError, match=line + r" 2 and 1$"):
+        TrustRegion(radius=2.0, max_radius=1.0)
+    with pytest.raises(ValueError, match=line + r" 5 and 4 in trial 2$"):
+        TrustRegion(radius=5.0, max_radius=column(5.0, 6.0, 4.0))

@@ -34,5 +34,10 @@ def test_milestones_may_differ_between_trials() -> None:
 
 @pytest.mark.parametrize("milestones", [(0.5, 0.0), (-1.0,), (float("nan"),)])
 def test_a_milestone_that_is_no_time_is_refused(milestones: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match=r"MultiStep: each of milestones must be a number in \(0, inf\), got"):
+    with pytest.raises(ValueError, match=r"MultiStep: each of milestones must lie in \(0, inf\), got"):
         MultiStep(milestones=milestones)
+
+
+def test_of_milestones_that_differ_between_trials_the_wrong_one_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^MultiStep: each of milestones must lie in \(0, inf\), got -1 in trial 2$"):
+        MultiStep(milestones=(0.5, column(0.5, 0.7, -1.0)))

@@ -85,7 +85,7 @@ def test_parts_may_hold_columns() -> None:
         ({"parts": ["constant"] * 3, "milestones": [0.6, 0.5]}, r"Sequence: milestones must rise, got 0.6, 0.5"),
         ({"parts": ["constant"] * 3, "milestones": [60, 50]}, r"Sequence: milestones must rise, got 60, 50"),
         ({"milestones": [column(0.5, 0.6)]}, "Sequence: milestones are the same for all trials and cannot be searched"),
-        ({"milestones": [-1]}, r"Sequence: each of milestones must be a number in \(0, inf\), got -1"),
+        ({"milestones": [-1]}, r"Sequence: each of milestones must lie in \(0, inf\), got -1"),
     ],
 )
 def test_milestones_that_do_not_fit_are_refused_in_one_line(settings: dict[str, object], said: str) -> None:

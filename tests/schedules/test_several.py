@@ -233,8 +233,68 @@ def test_without_them_a_run_is_the_same_as_ever_and_with_them_another() -> None:
             "changes the problem once",
         ),
         (["schedules=linear"], "schedules=linear: expected settings, such as schedules.momentum=linear"),
+        (
+            ["optimizer=adam", "schedules.betas=linear"],
+            "schedules.betas: only the first of the betas can have a schedule, as schedules.momentum",
+        ),
+        (
+            ["problem=mlp", "problem.batch_size=32", "schedules.batch_size={name: linear, start: 2.0, end: 4.0}"],
+            "factors are parts of problem.batch_size=32, which is the largest one; they must not lie above 1, got 3.",
+        ),
+        (
+            ["problem=mlp,rosenbrock", "schedules.batch_size=linear"],
+            "rosenbrock has no minibatches",
+        ),
+        (
+            ["steps=60", "schedules.momentum={name: linear, start: 0.5, end: 2.0}"],
+            r"^schedules.momentum: at step 25 of 60, Momentum: momentum must lie in \[0, 1\), got 1.0125$",
+        ),
+        (
+            ["steps=1000", "optimizer=adam", "schedules.momentum={name: linear, start: 1.0, end: 2.0}"],
+            r"^schedules.momentum: at step 121 of 1000, Adam: betas must lie in",
+        ),
+        (
+            ["steps=60", "modifier=ema", "schedules.ema.decay={name: linear, start: 1.0, end: 2.0}"],
+            r"^schedules.ema.decay: at step 1 of 60, EMA: decay must lie in \[0, 1\), got 1.01565$",
+        ),
+        (
+            [
+                "steps=60",
+                "tuning.method=grid",
+                "tuning.trials=3",
+                "search.momentum={choice: [0.1, 0.95, 0.5]}",
+                "schedules.momentum={name: linear, start: 1.0, end: 1.9}",
+            ],
+            r"^schedules.momentum: at step 4 of 60, Momentum: momentum must lie in \[0, 1\), got 1.007 in trial 1$",
+        ),
+        (
+            ["schedules.momentum={name: product, parts: [{name: linear, start: 2.0}, reduce_on_plateau]}"],
+            "^schedules.momentum: at step 0 of 3000, Momentum: momentum must lie in",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(words: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         plan(["optimizer=momentum", *words])
+
+
+def test_a_schedule_is_refused_by_the_budget_in_which_it_leaves_the_range() -> None:
+    linear = "schedules.momentum={name: linear, start: 1.0, end: 1.2, until: 500}"
+    assert plan(["optimizer=momentum", linear, "steps=200"]).runs
+    with pytest.raises(UsageError, match=r"at step 28. of 2000, "):
+        plan(["optimizer=momentum", linear, "steps=200,2000"])
+
+
+def test_of_schedules_that_follow_losses_only_the_start_is_known_before_a_run() -> None:
+    plateau = "schedules.momentum={name: product, parts: [{name: linear, start: 1.0, end: 2.0}, reduce_on_plateau]}"
+    assert plan(["optimizer=momentum", plateau]).runs
+
+
+def test_settings_that_move_together_are_looked_at_together() -> None:
+    up = "{name: linear, start: 1.0, end: 1000.0}"
+    words = ["problem=quadratic", "optimizer=trust_region", "optimizer.radius=1.0", "optimizer.max_radius=10.0"]
+    assert plan([*words, f"schedules.radius={up}", f"schedules.max_radius={up}"]).runs
+    with pytest.raises(
+        UsageError, match=r"^schedules.radius: at step .*, TrustRegion: radius must not lie above max_radius"
+    ):
+        plan([*words, f"schedules.radius={up}"])

@@ -1,0 +1,26 @@
+"""What can be said of a schedule before the run."""
+
+from __future__ import annotations
+
+from ..interfaces import Schedule
+from .parts import within
+from .reduce_on_plateau import ReduceOnPlateau
+
+MOST = 100
+"""Steps at which a schedule is looked at before a run."""
+
+
+def looked_at(steps: int) -> list[int]:
+    """Steps spread evenly over a budget, the first and the last among them; at most a hundred.
+
+    >>> looked_at(5), looked_at(1000)[:3], looked_at(1000)[-1]
+    ([0, 1, 2, 3, 4], [0, 10, 20], 999)
+    """
+    if steps <= MOST:
+        return list(range(steps))
+    return [k * (steps - 1) // (MOST - 1) for k in range(MOST)]
+
+
+def follows_losses(schedule: Schedule) -> bool:
+    """Do the schedule's factors depend on the losses of the run?"""
+    return any(isinstance(part, ReduceOnPlateau) for part in (schedule, *within(schedule)))

@@ -81,7 +81,10 @@ def check_settings(owner: Any) -> None:
 
 def check_ordered(owner: Any, rule: str, low: float | Tensor, high: float | Tensor) -> None:
     """Raise a ValueError, one line that states the rule and names the trial, where low lies above high."""
-    lower, upper = (end.reshape(-1) for end in torch.broadcast_tensors(torch.as_tensor(low), torch.as_tensor(high)))
+    lower, upper = (
+        end.reshape(-1)
+        for end in torch.broadcast_tensors(*(torch.as_tensor(end, dtype=torch.float64) for end in (low, high)))
+    )
     wrong = (lower > upper).nonzero()
     if len(wrong):
         k = int(wrong[0])

@@ -96,7 +96,7 @@ CASES = [
     (["run", "optimizer=torch.optim.NAdam", "optimizer.lrr=1"], "NAdam has no setting 'lrr'; did you mean 'lr'"),
     (
         ["run", "optimizer=torch.optim.NAdam", "optimizer.lr=-1"],
-        "NAdam refuses its settings: Invalid learning rate: -1",
+        "NAdam refuses lr=-1, whose default is 0.002 (Invalid learning rate: -1)",
     ),
     (["run", "optimizer=nopackage.Class"], "there is no package 'nopackage'"),
     (["run", "optimizer=./none.py:Mine"], "there is no file ./none.py"),

@@ -86,7 +86,8 @@ def test_every_third_party_module_imported_is_a_declared_dependency():
     found = set()
     for folder in ("optbench", "problems"):
         for file in (ROOT / folder).rglob("*.py"):
-            found |= set(re.findall(r"^\s*(?:from|import) ([a-z_A-Z]\w*)", file.read_text(), flags=re.MULTILINE))
+            imports = re.finditer(r"^\s*(?:from (\w+)[\w.]* import|import (\w+))", file.read_text(), flags=re.MULTILINE)
+            found |= {match[1] or match[2] for match in imports}
     modules = {"scikit-learn": "sklearn", "hydra-core": "hydra", "pyyaml": "yaml"}
     allowed = {modules.get(Requirement(t).name, Requirement(t).name) for t in PROJECT["project"]["dependencies"]}
     allowed |= {"optbench", *sys.stdlib_module_names}

@@ -283,7 +283,10 @@ def test_a_linear_objective_has_no_curvature() -> None:
         (["problem=mlp", "optimizer=newton"], r"newton on mlp: .* at most 2,000 of them, not 4,810; take hessian_free"),
         (["problem=rastrigin", "optimizer=gauss_newton"], "Rastrigin has no Gauss-Newton matrix"),
         (["problem=heteroscedastic_regression", "optimizer=hessian_free"], "no convex function of outputs"),
-        (["problem=rosenbrock", "optimizer=trust_region", "modifier=sam"], "trust_region on rosenbrock: sam tells"),
+        (
+            ["problem=rosenbrock", "optimizer=trust_region", "modifier=sam"],
+            "trust_region on rosenbrock: it compares losses",
+        ),
         (["problem=digits_2c2d", "optimizer=natural_gradient"], "at most 2,000"),
     ],
 )
@@ -293,6 +296,7 @@ def test_what_does_not_fit_together_is_refused_before_anything_runs(words: list[
 
 
 def test_what_fits_together_is_planned() -> None:
-    plan(["problem=rosenbrock", "optimizer=newton", "modifier=[l2,clip_norm,gradient_noise,cautious,weight_decay]"])
+    plan(["problem=rosenbrock", "optimizer=newton", "modifier=[l2,weight_noise,cautious,weight_decay]"])
+    plan(["problem=mlp", "optimizer=kfac", "modifier=[clip_norm,gradient_noise]"])
     plan(["problem=mlp", "optimizer=hessian_free", "modifier=label_smoothing"])
     plan(["problem=rosenbrock", "optimizer=gauss_newton", "modifier=interval"])

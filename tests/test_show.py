@@ -57,6 +57,25 @@ def test_show_of_a_class_that_needs_a_rate_says_so(typed, mine) -> None:
     assert "unknown: " in sections(said.out)["State per parameter"]
 
 
+def test_show_of_from_torch_tells_what_stands_beside_the_settings_of_a_class(typed) -> None:
+    told = sections(typed("show", "from_torch").out)["Settings"]
+    assert [line.split(" = ")[0].strip() for line in told.splitlines()] == ["params", "share", "attributes"]
+    assert "see `optbench show from_torch`" in sections(typed("show", "torch/sgd").out)["Settings"]
+
+
+def test_a_default_that_is_a_bare_object_is_told_as_not_set(typed, mine) -> None:
+    mine.write_text(mine.read_text().replace("lr=1e-3", "lr=1e-3, clipping=object()"))
+    said = typed("show", "./mine.py:Mine")
+    assert "  clipping = not set\n" in said.out
+
+
+def test_deprecations_in_a_foreign_class_are_not_shown(typed, mine) -> None:
+    warn = "import warnings; warnings.warn('old', FutureWarning)"
+    mine.write_text(mine.read_text().replace("super().__init__", f"{warn}; super().__init__"))
+    assert warn in mine.read_text()
+    assert typed("show", "./mine.py:Mine").err == ""
+
+
 def test_show_of_a_missing_package_says_what_to_install(typed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("optbench.verbs.show.installed", lambda path: False)
     said = typed("show", "schedulefree/adamw")

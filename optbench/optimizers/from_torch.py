@@ -53,11 +53,11 @@ class FromTorch(Optimizer[FromTorchState]):
     loss, or draw random numbers, never share. What a class does for the first time after its tenth step is not seen:
     `share=false` forbids sharing.
 
-    A class that draws from the global generators of torch, numpy or Python finds them seeded, when it is built and before
-    every step, with a hash of the bits of the trial's start and the number of the step: the same numbers in every process
-    and in any company, and the same for trials with the same start. Afterwards they are as they were. Not covered: generators
-    of the class's own that it seeds from the clock or the operating system, what its instances share in module or class
-    attributes, and for a class of torch itself Python's and numpy's generators, which torch's rules do not use.
+    A class from outside torch that draws from the global generators of torch, numpy or Python finds them seeded, when it is
+    built and before every step, with a hash of the bits of the trial's start and the number of the step: the same numbers
+    in every process and in any company, and the same for trials with the same start. Afterwards they are as they were.
+    Not covered are generators of the class's own that it seeds from the clock or the operating system, and what its
+    instances share in attributes of the module or class.
 
     A closure's first call is answered from the batch if it asks at the point of the batch, and later ones one at a
     time; all are counted. A trial whose gradient is not finite ends alone if its step raises an error.
@@ -93,13 +93,6 @@ class FromTorch(Optimizer[FromTorchState]):
 
     def __post_init__(self) -> None:
         cls, known = self.wrapped, _signature(self.wrapped)
-        if not isinstance(self.share, bool):
-            raise UsageError(f"{cls.__name__}: share must be true or false, got {_yaml(self.share)}")
-        if not isinstance(self.attributes, Mapping | None):
-            raise UsageError(
-                f"{cls.__name__}: attributes must be dotted paths with values, {{package.module.name: value}}, "
-                f"got {_yaml(self.attributes)}"
-            )
         if known is not None:
             for key in self.settings:
                 if key not in known:
@@ -116,8 +109,15 @@ class FromTorch(Optimizer[FromTorchState]):
 
         Numbers may be YAML's (`1e-3` is a string there, `1` an int where the class has a float) or columns.
         """
+        share, attributes = settings.get("share", True), settings.get("attributes")
+        if not isinstance(share, bool):
+            raise UsageError(f"share must be true or false, got {_yaml(share)}")
+        if not isinstance(attributes, Mapping | None):
+            raise UsageError(
+                f"attributes must be dotted paths with values, {{package.module.name: value}}, got {_yaml(attributes)}"
+            )
         own = {key: value for key, value in settings.items() if key not in OPTIONS}
-        return cls(cls=wrapped, settings=own, **{key: settings[key] for key in OPTIONS if key in settings})
+        return cls(cls=wrapped, settings=own, params=settings.get("params"), share=share, attributes=attributes)
 
     @property
     def wrapped(self) -> type[torch.optim.Optimizer]:
@@ -227,14 +227,14 @@ class FromTorch(Optimizer[FromTorchState]):
     def _surroundings(self, device: torch.device) -> Surroundings:
         package = self.wrapped.__module__.partition(".")[0]
         given = ATTRIBUTES.get(package, {}) if self.attributes is None else self.attributes
-        return Surroundings(device, given, beyond_torch(self.wrapped))
+        return Surroundings(device, given, draws=beyond_torch(self.wrapped))
 
     def _make(
         self, chosen: Any, settings: dict[str, Any], key: int, layers: Sequence[Tensor] | None = None
     ) -> torch.optim.Optimizer:
         """An instance for the chosen parameters or groups of them, which are of these layers; not given: the chosen ones."""
-        layers = chosen if layers is None else layers
-        with self._surroundings(layers[0].device) as around:
+        device = (chosen if layers is None else layers)[0].device
+        with self._surroundings(device) as around:
             around.seed(key, "build")
             try:
                 return self.wrapped(chosen, **settings)

@@ -41,9 +41,9 @@ def treats_elements_apart(make: Make, kind: dict[str, Any]) -> bool:
         kind: dtype and device of the parameters.
     """
     try:
-        with warnings.catch_warnings(), Surroundings(torch.device(kind["device"]), {}, beyond_torch=True) as around:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _same_both_ways(make, kind) and not around.touched()
+            return _same_both_ways(lambda tensors: _drawing_nothing(lambda: make(tensors), kind), kind)
     except Exception:  # whatever is wrong with the class is told when it runs
         return False
 
@@ -69,9 +69,9 @@ def _same_both_ways(make: Make, kind: dict[str, Any]) -> bool:
             if step == STEPS - 1:
                 grad[2] = float("nan")
         given = [grad[trials].to(**kind) for grad in grads]
-        _one_step(shared, given)
+        _one_step(shared, given, kind)
         for k, one in enumerate(alone):
-            _one_step(one, [grad[k] for grad in given])
+            _one_step(one, [grad[k] for grad in given], kind)
         same = [k for k, trial in enumerate(trials) if step < STEPS - 1 or trial != 2]
         if not all(
             torch.equal(p[k], q) for k in same for p, q in zip(parameters(shared), parameters(alone[k]), strict=True)
@@ -80,7 +80,18 @@ def _same_both_ways(make: Make, kind: dict[str, Any]) -> bool:
     return True
 
 
-def _one_step(optimizer: torch.optim.Optimizer, grads: Sequence[Tensor]) -> None:
+def _drawing_nothing(work: Callable[[], Any], kind: dict[str, Any]) -> Any:
+    """What this work gives; rows of one draw are not what trials draw alone."""
+    with Surroundings(torch.device(kind["device"]), {}, draws=True) as around:
+        around.seed(0, "sharing")
+        before: Any = around.states()
+        found = work()
+        if before != around.states():
+            raise NotApartError
+    return found
+
+
+def _one_step(optimizer: torch.optim.Optimizer, grads: Sequence[Tensor], kind: dict[str, Any]) -> None:
     for parameter, grad in zip(parameters(optimizer), grads, strict=True):
         parameter.grad = grad.clone()
     asked = False
@@ -94,7 +105,8 @@ def _one_step(optimizer: torch.optim.Optimizer, grads: Sequence[Tensor]) -> None
 
     switch([optimizer], "train")
     call: Any = optimizer.step  # torch's own signature wants a float where its methods return a tensor
-    call(closure) if takes_closure(type(optimizer)) else call()
+    given = (closure,) if takes_closure(type(optimizer)) else ()
+    _drawing_nothing(lambda: call(*given), kind)
     switch([optimizer], "eval")
 
 

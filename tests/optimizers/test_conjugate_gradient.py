@@ -205,7 +205,7 @@ def test_a_direction_that_does_not_descend_gives_way_to_the_gradient() -> None:
 def test_a_search_ends_once_its_bracket_is_below_rounding() -> None:
     """The slope asked for is out of reach; the count shows that the bound on evaluations is not what ends it."""
     oracle = Quadratic(np.diag([1.0, 1e4]), np.array([0.3, 0.1]))
-    rule = ConjugateGradient(c1=1e-13, c2=1e-300, most_evaluations=1000)
+    rule = ConjugateGradient(c1=1e-301, c2=1e-300, most_evaluations=1000)
     x = torch.ones(1, 2, dtype=torch.float64)
     rule.step(x, rule.init(x, oracle.layout), oracle, 1.0)
     assert oracle.count.item() < 100

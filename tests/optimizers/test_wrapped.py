@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
-from contracts import ROOT, natural
+from contracts import ROOT, Loop, TinyNet, natural
 
 from optbench import run
+from optbench.optimizers.from_torch import FromTorch
 from optbench.registry import load_object
 
 TOP = ROOT / "conf" / "optimizer"
@@ -56,8 +59,8 @@ def test_every_class_of_torch_has_a_file() -> None:
     assert ours == classes - {"torch.optim.Optimizer", "torch.optim.SparseAdam"}
 
 
-RUN = [n for n in FILES if n != "torch/muon" and not n.startswith("heavyball/")]
-"""torch's Muon takes matrices alone; heavyball compiles its rules, which takes minutes."""
+RUN = [n for n in FILES if n != "torch/muon"]
+"""torch's Muon takes matrices alone."""
 
 
 @pytest.mark.parametrize("name", RUN)
@@ -67,6 +70,44 @@ def test_each_runs_on_a_network(name: str, tmp_path: Path) -> None:
     results = run("problem=mlp", "data=iris", f"optimizer={name}", "steps=4", "seeds=2", results=tmp_path / "r")
     assert set(results.trials.status) == {"ok"}
     assert set(results.trials.optimizer) == {name}
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if n.startswith("torch/")])
+def test_no_class_of_torch_draws_numbers(name: str) -> None:
+    def states() -> bytes:
+        return torch.get_rng_state().numpy().tobytes() + pickle.dumps(np.random.get_state())
+
+    weight = torch.nn.Parameter(torch.ones(3, 2))
+    before = states()
+    optimizer = load_object(read(name)["class"])([weight])
+    for _ in range(3):
+        weight.grad = weight.detach().clone()
+        optimizer.step(lambda: weight.sum())
+    assert before == states()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_heavyball_runs_without_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    heavyball = pytest.importorskip("heavyball")
+    usual = heavyball.utils.compile_mode
+    monkeypatch.setattr(heavyball.utils.fusions, "compile", lambda *_, **__: pytest.fail("it compiles"))
+    Loop(TinyNet(), FromTorch(cls=heavyball.AdamW), [0, 1]).run(2)
+    assert heavyball.utils.compile_mode == usual is not None
+
+
+def losses(seeds: int, folder: Path) -> list[list[float]]:
+    told = run(
+        "problem=mlp", "data=iris", "optimizer=pytorch_optimizer/kron", "steps=12", f"seeds={seeds}", results=folder
+    )
+    return [list(part.sort_values("step").loss.dropna()) for _, part in told.curves.groupby("seed")]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_rule_that_draws_ends_alike_in_every_run_and_any_company(tmp_path: Path) -> None:
+    needed("pytorch_optimizer/kron")
+    two, again, three = losses(2, tmp_path / "a"), losses(2, tmp_path / "b"), losses(3, tmp_path / "c")
+    assert two == again
+    assert two == three[:2]
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ class RMSProp(FirstOrder[RMSPropState]):
         return RMSPropState(torch.zeros_like(params), m, b)
 
     def update(self, params: Params, grad: Params, state: RMSPropState, lr: Hyper) -> tuple[Params, RMSPropState]:
-        v = self.alpha * state.v + (1 - self.alpha) * (grad * grad)
+        v = torch.lerp(state.v, grad * grad, 1 - self.alpha)
         m, b, square = state.m, state.b, v
         if m is not None:
             m = torch.lerp(m, grad, 1 - self.alpha)

@@ -51,10 +51,9 @@ class Options:
         for folder in reversed(self.folders):
             if (folder / group / f"{name}.yaml").is_file():
                 return folder / group / f"{name}.yaml"
-        raise UsageError(
-            f"no {group} is called {name!r}{meant(group, name, self.names(group))} "
-            f"(there are {', '.join(n for n in self.names(group) if '/' not in n)})"
-        )
+        known = [n for n in self.names(group) if "/" not in n]
+        shown = f"there are {', '.join(known)}" if len(known) <= 20 else f"`optbench list {group}s` shows all"
+        raise UsageError(f"no {group} is called {name!r}{meant(group, name, self.names(group))} ({shown})")
 
     def load(self, choices: Mapping[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
         """Nodes of every choice, and the keys outside the groups; composed side by side to save compositions."""

@@ -59,7 +59,7 @@ def show(name: str) -> int:
     if isinstance(cls, type) and issubclass(cls, Problem):
         _about_problem(out, cls)
     if isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
-        out.print(f"  and {', '.join(OPTIONS[:-1])} and {OPTIONS[-1]}: see `optbench show from_torch`")
+        out.print(f"  and {', '.join(OPTIONS[:-1])} and {OPTIONS[-1]}: see optbench show from_torch")
     space = search(kind, name)
     if space:
         out.print("\nSearch space", style="bold")

@@ -54,8 +54,7 @@ def path(rule: Optimizer[Any], make_step: Any, trials: int, steps: int = 6) -> t
     return torch.stack(seen)
 
 
-@pytest.mark.parametrize("over", [False, True])
-@pytest.mark.parametrize("trials", [1, 3])
+@pytest.mark.parametrize(("trials", "over"), [(1, True), (3, False)])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_block_by_block_is_the_rule_to_the_bit(
     name: str, trials: int, over: bool, monkeypatch: pytest.MonkeyPatch

@@ -63,7 +63,7 @@ def test_a_suite_gives_overrides_and_what_is_typed_counts_over_it() -> None:
     assert planned.runs[0].tuning["method"] == "grid"
 
 
-@pytest.mark.parametrize("suite", ["smoke", "smoke_optimizers", "quick", "deep"])
+@pytest.mark.parametrize("suite", ["smoke", pytest.param("smoke_optimizers", marks=pytest.mark.slow), "quick", "deep"])
 def test_every_suite_can_be_planned(suite: str) -> None:
     planned = plan([f"suite={suite}"])
     assert len(planned.runs) == len({run.run_id for run in planned.runs}) > 8

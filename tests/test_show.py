@@ -60,7 +60,7 @@ def test_show_of_a_class_that_needs_a_rate_says_so(typed, mine) -> None:
 def test_show_of_from_torch_tells_what_stands_beside_the_settings_of_a_class(typed) -> None:
     told = sections(typed("show", "from_torch").out)["Settings"]
     assert [line.split(" = ")[0].strip() for line in told.splitlines()] == ["params", "share", "attributes"]
-    assert "see `optbench show from_torch`" in sections(typed("show", "torch/sgd").out)["Settings"]
+    assert "see optbench show from_torch" in sections(typed("show", "torch/sgd").out)["Settings"]
 
 
 def test_a_default_that_is_a_bare_object_is_told_as_not_set(typed, mine) -> None:

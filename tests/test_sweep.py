@@ -148,6 +148,7 @@ def test_a_disk_that_is_really_full_loses_nothing_that_was_written(
     assert safe < set(load("results/sweep").runs.run_id)
 
 
+@pytest.mark.slow
 def test_a_worker_that_always_dies_fails_its_run_alone(folder: Path) -> None:
     (folder / "deadly.py").write_text(
         "import os, signal\nimport torch\n\n\nclass Deadly(torch.optim.SGD):\n    def step(self, closure=None):\n"

@@ -24,6 +24,7 @@ def test_loss_and_gradient_worked_by_hand() -> None:
     torch.testing.assert_close(grad - grad_before, torch.tensor([[0.5, -0.5, 0.0]], dtype=torch.float64))
 
 
+@pytest.mark.slow
 def test_small_coordinates_go_to_zero_and_large_ones_are_shortened_by_the_strength() -> None:
     """The minimiser of ½(x − c)² + λ|x| is c shortened by λ, or zero: soft thresholding."""
 

@@ -18,6 +18,8 @@ from optbench.optimizers.adam_flow import AdamFlow
 from optbench.optimizers.flow import SOLVERS
 from optbench.optimizers.sign_flow import SignFlow
 
+pytestmark = pytest.mark.slow  # integrated trial by trial
+
 EXACT = {"rtol": 1e-10, "atol": 1e-13}
 FORMS = {
     "paper": {},

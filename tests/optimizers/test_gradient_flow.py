@@ -19,6 +19,8 @@ from optbench.optimizers.gradient_flow import GradientFlow
 from optbench.optimizers.sgd import SGD
 from optbench.oracle import BatchOracle
 
+pytestmark = pytest.mark.slow  # integrated trial by trial
+
 
 class Quadratic(Oracle):
     """½ xᵀAx, the same for all trials."""

@@ -16,6 +16,8 @@ from optbench.optimizers.flow import SOLVERS
 from optbench.optimizers.sign_flow import SignFlow
 from optbench.optimizers.signsgd import SignSGD
 
+pytestmark = pytest.mark.slow  # integrated trial by trial
+
 
 class Ravine(Oracle):
     """½ s (x + y)² + ½ (x − y)²: from most points the signs drive towards x + y ≈ 0, and along it."""

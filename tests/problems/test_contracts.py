@@ -63,8 +63,17 @@ VARIANTS = {
 }
 CASES = {name: (name, NEEDED.get(name, {})) for name in PROBLEMS} | VARIANTS
 
-every_problem = pytest.mark.parametrize("name", PROBLEMS)
-every_case = pytest.mark.parametrize("case", CASES)
+SLOW = ("rnn", "transformer", "resnet", "vae", "digits_vae", "digits_2c2d", "patches_3c3d", "cifar10_3c3d")
+"""Whose networks take seconds a test."""
+
+
+def marked(names):
+    """The names, those of slow networks marked so."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name.startswith(SLOW) else name for name in names]
+
+
+every_problem = pytest.mark.parametrize("name", marked(PROBLEMS))
+every_case = pytest.mark.parametrize("case", marked(CASES))
 
 
 def make(case: str, **more) -> Problem:

@@ -234,6 +234,7 @@ def test_a_report_needs_neither_torch_nor_pyplot() -> None:
     assert answer.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_several_processes_write_the_files_that_one_does(make_results: Callable, tmp_path: Path) -> None:
     # this process holds torch and must not fork; a fresh one may
     code = (

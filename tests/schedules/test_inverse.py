@@ -13,6 +13,7 @@ def test_values_worked_by_hand() -> None:
     assert [Inverse(rate=4.0).factor(step, 8, ()) for step in (0, 2, 4, 6)] == [1, 1 / 2, 1 / 3, 1 / 4]
 
 
+@pytest.mark.slow
 def test_as_the_run_grows_at_a_fixed_rate_per_step_sums_grow_and_sums_of_squares_do_not() -> None:
     def sums(steps: int) -> tuple[float, float]:
         factors = [Inverse(rate=0.1 * steps).factor(step, steps, ()) for step in range(steps)]

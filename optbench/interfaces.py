@@ -463,13 +463,17 @@ class OracleModifier(abc.ABC):
         """The oracle that the optimizer sees in this step, and the state for the next; called once a step."""
 
 
+AVERAGES = 3
+"""The turn of modifiers that judge at an average."""
+
+
 class UpdateModifier(abc.ABC):
     """Changes the step itself, after any optimizer: decoupled decay, projection, averaging."""
 
     place: ClassVar[str] = "update"
     turn: ClassVar[int] = 0
     """Modifiers of the update do not commute and take turns: 0 decay and what changes the step, 1 projections, 2 lookahead,
-    3 averages; those of one turn in the order given."""
+    AVERAGES; those of one turn in the order given."""
 
     def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> Any:
         """The state before the first of so many steps; most have none."""

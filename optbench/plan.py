@@ -14,7 +14,8 @@ import torch
 import yaml
 from hydra.core.override_parser.types import Glob, Override
 
-from .errors import MisfitError, UsageError, near, one_line
+from .errors import UsageError, near, one_line
+from .fits import fitting
 from .interfaces import Optimizer, Problem
 from .memory import parse as parse_size
 from .options import GROUPS, Options
@@ -61,7 +62,7 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
             made, fixed = _block(typed, block, options)
             configs += made
             runs += [_run(config, fixed) for config in made]
-    runs, left_out = _fitting(_distinct(runs))
+    runs, left_out = fitting(_distinct(runs))
     suite_name = None if "suite" not in typed else str(alternatives("suite", typed["suite"])[0])
     first = configs[0]
     results = Path(str(first["results"] or Path("results") / (suite_name or "sweep")))
@@ -293,35 +294,6 @@ def _told_apart(runs: list[Run]) -> list[Run]:
         else run
         for run in runs
     ]
-
-
-def _fitting(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
-    """Build each distinct part once, so that whatever is wrong is said before anything runs.
-
-    Returns the runs whose optimizers can work on their problems, and a line for each of the others.
-
-    Raises:
-        UsageError: something is wrong, or no run is left.
-    """
-    known: dict[str, MisfitError | None] = {}
-    fitting, left_out = [], dict[str, None]()
-    for run in runs:
-        misfit = None
-        for name, check in run.parts():
-            if name not in known:
-                try:
-                    check()
-                    known[name] = None
-                except MisfitError as error:
-                    known[name] = error
-            misfit = misfit or known[name]
-        if misfit is None:
-            fitting.append(run)
-        else:
-            left_out[str(misfit)] = None
-    if not fitting:
-        raise MisfitError("; ".join(left_out))
-    return fitting, list(left_out)
 
 
 def resolved(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

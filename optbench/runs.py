@@ -3,34 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 import torch
 
-from .data.openml import must_be_downloaded
-from .errors import MisfitError, UsageError, near
+from .errors import UsageError, near
 from .instruments import INSTRUMENTS, Instrument, Surface
-from .interfaces import Modifier, Optimizer, OracleModifier, Problem, Schedule, TrialsModifier, UpdateModifier
-from .nn import Learning
+from .interfaces import Modifier, Optimizer, Problem, Schedule
 from .optimizers.from_torch import FromTorch
 from .optimizers.from_torch import defaults as torch_defaults
-from .oracle import BatchOracle
 from .registry import defaults, fingerprint, is_path, load_object, make, resolve
-from .schedules.batch_size import BATCH_SIZE, check_batch_size
 from .schedules.parts import within
-from .schedules.several import Several, check_factors, check_scaled, name_of, numbers_of
+from .schedules.several import Several
 from .search import draw, space
-from .trials import changed, wrapped
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-AVERAGES = 3
-"""The turn of modifiers that judge at an average."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +89,7 @@ class Run:
 
     @cached_property
     def config_id(self) -> str:
-        return _hash(self.config)
+        return digest(self.config)
 
     @cached_property
     def run_id(self) -> str:
@@ -108,7 +99,7 @@ class Run:
         sources += [fingerprint(found) for found in named if callable(found)]
         sources += [fingerprint(type(instrument)) for instrument in self.build_instruments().values()]
         sources += [fingerprint(type(part)) for part in within(self.build_schedule())]
-        return _hash([self.config, self.classes[0].version, sources])
+        return digest([self.config, self.classes[0].version, sources])
 
     @cached_property
     def classes(self) -> tuple[type, ...]:
@@ -187,9 +178,9 @@ class Run:
         kind = problem.kind
         if not issubclass(self.optimizer_class, Optimizer):  # a torch class takes Python numbers, so none is rounded
             kind = {**kind, "dtype": torch.float64}
-        return self._optimizer(settings_of(self.optimizer) | columns(chosen, kind))
+        return self.make_optimizer(settings_of(self.optimizer) | columns(chosen, kind))
 
-    def _optimizer(self, settings: Mapping[str, Any]) -> Optimizer:
+    def make_optimizer(self, settings: Mapping[str, Any]) -> Optimizer:
         if issubclass(self.optimizer_class, Optimizer):
             return make(self.optimizer_class, self.optimizer["name"], settings)
         return FromTorch.from_settings(self.optimizer_class, settings)
@@ -214,131 +205,8 @@ class Run:
                 )
         return {name: INSTRUMENTS[name]() for name in self.instruments}
 
-    def parts(self) -> Iterator[tuple[str, Callable[[], Any]]]:
-        """Each part as an identity and a check that builds it; runs that share a part need it checked once.
-
-        The checks raise UsageError, one line that names the fix, where a name, setting or value is wrong.
-        """
-        yield _hash(["problem", self.problem, self.instruments]), self._check_problem
-        yield _hash(["optimizer", self.optimizer, self.spaces, self.tuning]), self._check_optimizer
-        yield _hash(["schedule", self.schedule, self.schedules]), self.build_schedule
-        yield _hash(["modifier", self.modifiers, self.problem, self.budget]), self._check_modifiers
-        if issubclass(self.optimizer_class, Optimizer) and self.optimizer_class.check is not Optimizer.check:
-            of = [self.optimizer, self.spaces, self.tuning, self.problem, self.modifiers, self.dtype]
-            yield _hash(["together", of]), self._check_together
-        if self.schedules:
-            of = [self.schedules, self.problem, self.optimizer, self.modifiers, self.spaces, self.tuning]
-            of += [self.compile, self.budget]
-            yield _hash(["schedules", of]), self._check_schedules
-
-    def _check_problem(self) -> None:
-        problem = make(self.classes[0], self.problem["name"], settings_of(self.problem))
-        try:
-            if isinstance(problem, Learning) and not must_be_downloaded(problem.data):
-                problem.examine()
-            problem.stream([0])
-            for name, instrument in self.build_instruments().items():
-                try:
-                    instrument.check(problem)
-                except UsageError as error:
-                    raise UsageError(f"{self.labels['problem']}: the instrument {name} {error}") from error
-        except ValueError as error:  # such as a batch larger than the data
-            raise UsageError(f"{self.labels['problem']}: {error}") from error
-
-    def _check_modifiers(self) -> None:
-        modifiers, names = self.build_modifiers(), [m["name"] for m in self.modifiers]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise UsageError(f"modifier=[{','.join(names)}]: {twice} is there {names.count(twice)} times; name it once")
-        averages = [
-            name
-            for name, modifier in zip(names, modifiers, strict=True)
-            if isinstance(modifier, UpdateModifier) and modifier.turn == AVERAGES
-        ]
-        if len(averages) > 1:
-            raise UsageError(
-                f"modifier=[{','.join(names)}]: one average is judged, not {' and '.join(averages)}; keep one of them"
-            )
-        if all(isinstance(m, (OracleModifier, UpdateModifier)) for m in modifiers):  # these work with every problem
-            return
-        problem = make(self.classes[0], self.problem["name"], settings_of(self.problem))
-        try:
-            problem = changed(problem, modifiers)
-            for modifier in modifiers:
-                if isinstance(modifier, TrialsModifier):
-                    modifier.check(problem, self.budget)
-        except ValueError as error:
-            raise UsageError(f"{self.labels['problem']}: {error}") from error
-
-    def _check_together(self) -> None:
-        """Do optimizer, problem and modifiers fit? Asked of the optimizers that need more than gradients."""
-        dtype = None if self.dtype is None else DTYPES[self.dtype]
-        problem = make(self.classes[0], self.problem["name"], settings_of(self.problem) | {"dtype": dtype})
-        if isinstance(problem, Learning) and must_be_downloaded(problem.data):
-            return
-        chosen = self.default or next(iter(draw(self.spaces, self.tuning["method"], self.tuning["trials"])), {})
-        optimizer, modifiers = self._optimizer(settings_of(self.optimizer) | chosen), self.build_modifiers()
-        try:
-            problem = changed(problem, modifiers)
-            params, oracle = problem.start([0]), BatchOracle(problem, problem.stream([0]), 1)
-            optimizer.check(params, wrapped(oracle, modifiers, params, [0], self.budget))
-        except ValueError as error:
-            raise MisfitError(f"{self.labels['optimizer']} on {self.labels['problem']}: {error}") from error
-
-    def _check_schedules(self) -> None:
-        if self.compile:
-            raise UsageError("schedules: with compile=true only the rate can have a schedule; set compile=false")
-        schedule: Any = self.build_schedule()
-        modifiers = {
-            name_of(m): (name["name"], m) for m, name in zip(self.build_modifiers(), self.modifiers, strict=True)
-        }
-        chosen = self.default or next(iter(draw(self.spaces, self.tuning["method"], self.tuning["trials"])), {})
-        for key in self.schedules:
-            owner, _, setting = key.rpartition(".")
-            if key == BATCH_SIZE:
-                size = getattr(make(self.classes[0], self.problem["name"], settings_of(self.problem)), key, None)
-                check_batch_size(self.labels["problem"], size, schedule.others[key], self.budget)
-            elif not owner and not issubclass(self.optimizer_class, Optimizer):
-                raise UsageError(
-                    f"schedules.{key}: of {self.labels['optimizer']}, a torch class, only the rate can have a schedule"
-                )
-            elif not owner:
-                optimizer = self._optimizer(settings_of(self.optimizer) | chosen)
-                if setting.replace("_", "") in modifiers and not hasattr(optimizer, setting):
-                    its = [f"schedules.{key}.{name}" for name in numbers_of(modifiers[setting.replace("_", "")][1])]
-                    raise UsageError(
-                        f"schedules.{key}: {key} is a modifier; say which of its numbers: {', '.join(its)}"
-                    )
-                check_scaled(self.labels["optimizer"], optimizer, setting, f"schedules.{key}")
-            elif owner.replace("_", "") in modifiers:
-                if not isinstance(modifiers[owner.replace("_", "")][1], (OracleModifier, UpdateModifier)):
-                    raise UsageError(f"schedules.{key}: {owner} changes the problem once, before the first step")
-                check_scaled(*modifiers[owner.replace("_", "")], setting, f"schedules.{key}")
-            else:
-                raise UsageError(f"schedules.{key}: {owner} is not among the modifiers; add modifier=[{owner}]")
-        rules = []
-        if issubclass(self.optimizer_class, Optimizer):
-            tried = [self.default, self._all_drawn] if self.spaces and self.default is not None else [self._all_drawn]
-            rules = [("", self._optimizer(settings_of(self.optimizer) | settings)) for settings in tried]
-        check_factors(schedule, self.budget, [*rules, *modifiers.values()])
-
-    def _check_optimizer(self) -> None:
-        known = inspect.signature(self.optimizer_class).parameters
-        for name in self.spaces:
-            if name not in known:
-                raise UsageError(
-                    f"search.{name}: {self.labels['optimizer']} has no setting {name!r}{near(name, known)}"
-                )
-        if not self.spaces or self.default is not None:
-            self._optimizer(settings_of(self.optimizer))
-        drawn = draw(self.spaces, self.tuning["method"], self.tuning["trials"])
-        for chosen in drawn:
-            self._optimizer(settings_of(self.optimizer) | chosen)
-        if issubclass(self.optimizer_class, Optimizer):
-            self._optimizer(settings_of(self.optimizer) | self._all_drawn)
-
     @property
-    def _all_drawn(self) -> dict[str, Any]:
+    def all_drawn(self) -> dict[str, Any]:
         """What is searched, all settings at once; not every one may differ between trials."""
         return columns(draw(self.spaces, self.tuning["method"], self.tuning["trials"]), {"dtype": torch.float64})
 
@@ -398,5 +266,5 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value).replace(" ", "")
 
 
-def _hash(value: Any) -> str:
+def digest(value: Any) -> str:
     return hashlib.blake2b(json.dumps(value, sort_keys=True, default=str).encode(), digest_size=8).hexdigest()

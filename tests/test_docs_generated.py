@@ -164,7 +164,7 @@ def test_what_the_table_calls_solved_is_solved(problem: str) -> None:
             Constant(),
             [],
             [0, 1, 2] * len(own),
-            at.budget,
+            min(at.budget, 2 * int(own.steps.max()) + 1),  # what the table says, and room for other machines' rounding
             curves=False,
         )
         reached = made.recording.hit_steps[list(at.targets()).index(at.target())].reshape(len(own), 3)

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import torch
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Params, Rate, UpdateModifier
+from ..interfaces import AVERAGES, Hyper, Layout, Params, Rate, UpdateModifier
 from .averages import with_statistics
 
 
@@ -47,7 +47,7 @@ class EMA(UpdateModifier):
     get_ema_avg_fn(decay), its buffers copied.
     """
 
-    turn: ClassVar[int] = 3
+    turn: ClassVar[int] = AVERAGES
 
     decay: Hyper = setting(0.999, least=0, below=1)
     corrected: bool = setting(False)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
-from ..interfaces import Hyper, Layout, Params, Rate, UpdateModifier
+from ..interfaces import AVERAGES, Hyper, Layout, Params, Rate, UpdateModifier
 from ..times import whole_up
 from .averages import with_statistics
 
@@ -47,7 +47,7 @@ class SWA(UpdateModifier):
     torch.optim.swa_utils.AveragedModel, updated at these steps, its buffers copied.
     """
 
-    turn: ClassVar[int] = 3
+    turn: ClassVar[int] = AVERAGES
 
     start: Hyper = setting(0.75, least=0, below=1)
     every: int = setting(1, least=1)

@@ -16,9 +16,8 @@ from .line_search import Rowwise, ask, dot, line_search
 
 
 class ConjugateGradientState(NamedTuple):
-    """t: steps taken; d: the last direction, [trials, n]; beta: its weight in the next; fall: a gᵀd of the last step, 0 where none was
-    taken,
-    [trials]; x, f, g: the point looked at last, its loss and gradient; done: has converged, [trials]."""
+    """t: steps taken; d: the last direction, [trials, n]; beta: its weight in the next; fall: a gᵀd of the last step, 0 where
+    none was taken, [trials]; x, f, g: the point looked at last, its loss and gradient; done: has converged, [trials]."""
 
     t: int
     d: Params

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
-from .powers import power
+from .powers import correction
 
 Column = Float[Tensor, "trials 1"]
 
@@ -112,7 +112,4 @@ class Prodigy(FirstOrder[ProdigyState]):
         return self._gamma(self.lr * factor, before.d, after.t)
 
     def _gamma(self, lr: Hyper, d: Column, t: int) -> Column:
-        if not self.use_bias_correction:
-            return lr * d
-        b1, b2 = self.betas
-        return lr * d * ((1 - power(b2, float(t))) ** 0.5 / (1 - power(b1, float(t))))
+        return lr * d * correction(self.betas, t) if self.use_bias_correction else lr * d

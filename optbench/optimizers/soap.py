@@ -13,7 +13,7 @@ from ..checks import check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 from .matrices import mapped, matrices
 from .muon import beside
-from .powers import power
+from .powers import correction
 
 
 class SOAPState(NamedTuple):
@@ -97,8 +97,7 @@ class SOAP(FirstOrder[SOAPState]):
         u = mapped(m, layout, lambda name, M: _turned(M, QL.get(name), QR.get(name)))
         u = u / v.sqrt().add_(self.eps)
         u = mapped(u, layout, lambda name, U: _turned(U, _transposed(QL.get(name)), _transposed(QR.get(name))))
-        correction = (1 - power(b2, float(t))) ** 0.5 / (1 - power(b1, float(t)))
-        params = (1 - lr * self.weight_decay) * (params - lr * correction * u)
+        params = (1 - lr * self.weight_decay) * (params - lr * correction(self.betas, t) * u)
 
         L, R = self._sums(grad, state)
         if t % self.precondition_frequency == 0:

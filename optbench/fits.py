@@ -1,0 +1,172 @@
+"""Do the parts of a run fit together? Asked while a sweep is planned, so that no run begins that cannot."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from .data.openml import must_be_downloaded
+from .errors import MisfitError, UsageError, near
+from .interfaces import AVERAGES, Optimizer, OracleModifier, TrialsModifier, UpdateModifier
+from .nn import Learning
+from .oracle import BatchOracle
+from .registry import make
+from .runs import DTYPES, Run, digest, settings_of
+from .schedules.batch_size import BATCH_SIZE, check_batch_size
+from .schedules.several import check_factors, check_scaled, name_of, numbers_of
+from .search import draw
+from .trials import changed, wrapped
+
+
+def fitting(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """Build each distinct part once, so that whatever is wrong is said before anything runs.
+
+    Returns the runs whose optimizers can work on their problems, and a line for each of the others.
+
+    Raises:
+        UsageError: something is wrong, or no run is left.
+    """
+    known: dict[str, MisfitError | None] = {}
+    kept, left_out = [], dict[str, None]()
+    for run in runs:
+        misfit = None
+        for name, check in checks(run):
+            if name not in known:
+                try:
+                    check()
+                    known[name] = None
+                except MisfitError as error:
+                    known[name] = error
+            misfit = misfit or known[name]
+        if misfit is None:
+            kept.append(run)
+        else:
+            left_out[str(misfit)] = None
+    if not kept:
+        raise MisfitError("; ".join(left_out))
+    return kept, list(left_out)
+
+
+def checks(run: Run) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Each part as an identity and a check that builds it; runs that share a part need it checked once.
+
+    The checks raise UsageError, one line that names the fix, where a name, setting or value is wrong.
+    """
+    yield digest(["problem", run.problem, run.instruments]), partial(_problem, run)
+    yield digest(["optimizer", run.optimizer, run.spaces, run.tuning]), partial(_optimizer, run)
+    yield digest(["schedule", run.schedule, run.schedules]), run.build_schedule
+    yield digest(["modifier", run.modifiers, run.problem, run.budget]), partial(_modifiers, run)
+    if issubclass(run.optimizer_class, Optimizer) and run.optimizer_class.check is not Optimizer.check:
+        of = [run.optimizer, run.spaces, run.tuning, run.problem, run.modifiers, run.dtype]
+        yield digest(["together", of]), partial(_together, run)
+    if run.schedules:
+        of = [run.schedules, run.problem, run.optimizer, run.modifiers, run.spaces, run.tuning]
+        of += [run.compile, run.budget]
+        yield digest(["schedules", of]), partial(_schedules, run)
+
+
+def _problem(run: Run) -> None:
+    problem = make(run.classes[0], run.problem["name"], settings_of(run.problem))
+    try:
+        if isinstance(problem, Learning) and not must_be_downloaded(problem.data):
+            problem.examine()
+        problem.stream([0])
+        for name, instrument in run.build_instruments().items():
+            try:
+                instrument.check(problem)
+            except UsageError as error:
+                raise UsageError(f"{run.labels['problem']}: the instrument {name} {error}") from error
+    except ValueError as error:  # such as a batch larger than the data
+        raise UsageError(f"{run.labels['problem']}: {error}") from error
+
+
+def _modifiers(run: Run) -> None:
+    modifiers, names = run.build_modifiers(), [m["name"] for m in run.modifiers]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"modifier=[{','.join(names)}]: {twice} is there {names.count(twice)} times; name it once")
+    averages = [
+        name
+        for name, modifier in zip(names, modifiers, strict=True)
+        if isinstance(modifier, UpdateModifier) and modifier.turn == AVERAGES
+    ]
+    if len(averages) > 1:
+        raise UsageError(
+            f"modifier=[{','.join(names)}]: one average is judged, not {' and '.join(averages)}; keep one of them"
+        )
+    if all(isinstance(m, (OracleModifier, UpdateModifier)) for m in modifiers):  # these work with every problem
+        return
+    problem = make(run.classes[0], run.problem["name"], settings_of(run.problem))
+    try:
+        problem = changed(problem, modifiers)
+        for modifier in modifiers:
+            if isinstance(modifier, TrialsModifier):
+                modifier.check(problem, run.budget)
+    except ValueError as error:
+        raise UsageError(f"{run.labels['problem']}: {error}") from error
+
+
+def _together(run: Run) -> None:
+    """Do optimizer, problem and modifiers fit? Asked of the optimizers that need more than gradients."""
+    dtype = None if run.dtype is None else DTYPES[run.dtype]
+    problem = make(run.classes[0], run.problem["name"], settings_of(run.problem) | {"dtype": dtype})
+    if isinstance(problem, Learning) and must_be_downloaded(problem.data):
+        return
+    chosen = run.default or next(iter(draw(run.spaces, run.tuning["method"], run.tuning["trials"])), {})
+    optimizer, modifiers = run.make_optimizer(settings_of(run.optimizer) | chosen), run.build_modifiers()
+    try:
+        problem = changed(problem, modifiers)
+        params, oracle = problem.start([0]), BatchOracle(problem, problem.stream([0]), 1)
+        optimizer.check(params, wrapped(oracle, modifiers, params, [0], run.budget))
+    except ValueError as error:
+        raise MisfitError(f"{run.labels['optimizer']} on {run.labels['problem']}: {error}") from error
+
+
+def _schedules(run: Run) -> None:
+    if run.compile:
+        raise UsageError("schedules: with compile=true only the rate can have a schedule; set compile=false")
+    schedule: Any = run.build_schedule()
+    modifiers = {name_of(m): (name["name"], m) for m, name in zip(run.build_modifiers(), run.modifiers, strict=True)}
+    chosen = run.default or next(iter(draw(run.spaces, run.tuning["method"], run.tuning["trials"])), {})
+    for key in run.schedules:
+        owner, _, setting = key.rpartition(".")
+        if key == BATCH_SIZE:
+            size = getattr(make(run.classes[0], run.problem["name"], settings_of(run.problem)), key, None)
+            check_batch_size(run.labels["problem"], size, schedule.others[key], run.budget)
+        elif not owner and not issubclass(run.optimizer_class, Optimizer):
+            raise UsageError(
+                f"schedules.{key}: of {run.labels['optimizer']}, a torch class, only the rate can have a schedule"
+            )
+        elif not owner:
+            optimizer = run.make_optimizer(settings_of(run.optimizer) | chosen)
+            if setting.replace("_", "") in modifiers and not hasattr(optimizer, setting):
+                its = [f"schedules.{key}.{name}" for name in numbers_of(modifiers[setting.replace("_", "")][1])]
+                raise UsageError(f"schedules.{key}: {key} is a modifier; say which of its numbers: {', '.join(its)}")
+            check_scaled(run.labels["optimizer"], optimizer, setting, f"schedules.{key}")
+        elif owner.replace("_", "") in modifiers:
+            if not isinstance(modifiers[owner.replace("_", "")][1], (OracleModifier, UpdateModifier)):
+                raise UsageError(f"schedules.{key}: {owner} changes the problem once, before the first step")
+            check_scaled(*modifiers[owner.replace("_", "")], setting, f"schedules.{key}")
+        else:
+            raise UsageError(f"schedules.{key}: {owner} is not among the modifiers; add modifier=[{owner}]")
+    rules = []
+    if issubclass(run.optimizer_class, Optimizer):
+        tried = [run.default, run.all_drawn] if run.spaces and run.default is not None else [run.all_drawn]
+        rules = [("", run.make_optimizer(settings_of(run.optimizer) | settings)) for settings in tried]
+    check_factors(schedule, run.budget, [*rules, *modifiers.values()])
+
+
+def _optimizer(run: Run) -> None:
+    known = inspect.signature(run.optimizer_class).parameters
+    for name in run.spaces:
+        if name not in known:
+            raise UsageError(f"search.{name}: {run.labels['optimizer']} has no setting {name!r}{near(name, known)}")
+    if not run.spaces or run.default is not None:
+        run.make_optimizer(settings_of(run.optimizer))
+    drawn = draw(run.spaces, run.tuning["method"], run.tuning["trials"])
+    for chosen in drawn:
+        run.make_optimizer(settings_of(run.optimizer) | chosen)
+    if issubclass(run.optimizer_class, Optimizer):
+        run.make_optimizer(settings_of(run.optimizer) | run.all_drawn)

@@ -17,10 +17,10 @@ bench: env ## the quick suite and its report: reports/quick/index.html
 	@echo "Open reports/quick/index.html in a browser."
 
 test: dev ## the tests, but for the slow ones
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-slow: dev ## the slow tests
-	$(BIN)/python -m pytest -n auto -m slow
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 speed: dev ## ours beside bare torch loops
 	$(BIN)/python -m benchmarks.speed

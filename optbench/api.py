@@ -6,7 +6,7 @@ import os
 import warnings
 from typing import Any
 
-from .errors import LeftOutWarning, UsageError
+from .errors import PlanWarning, UsageError
 from .interfaces import Optimizer, Problem, Schedule
 from .registry import build, make, resolve
 from .store import Results
@@ -70,8 +70,8 @@ def run(*overrides: str, **settings: Any) -> Results:
     if not any(word.startswith("executor=") for word in words):
         words.append("executor=serial")
     planned = plan(words)
-    for line in planned.left_out:
-        warnings.warn(line, LeftOutWarning, stacklevel=2)
+    for line in planned.left_out + planned.remarks:
+        warnings.warn(line, PlanWarning, stacklevel=2)
     with SweepProgress() as progress:
         sweep(planned, progress)
     return Results(planned.results)

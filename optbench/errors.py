@@ -14,8 +14,8 @@ class MisfitError(UsageError):
     """An optimizer cannot work on a problem; the other runs of a sweep are not concerned."""
 
 
-class LeftOutWarning(UserWarning):
-    """A run that cannot be done was left out of a sweep."""
+class PlanWarning(UserWarning):
+    """A run that cannot be done was left out of a sweep, or one is hardly meant as it is."""
 
 
 class StoreWarning(UserWarning):

@@ -15,6 +15,7 @@ from .oracle import BatchOracle
 from .registry import make
 from .runs import DTYPES, Run, digest, settings_of
 from .schedules.batch_size import BATCH_SIZE, check_batch_size
+from .schedules.planned import looked_at
 from .schedules.several import check_factors, check_scaled, name_of, numbers_of
 from .search import draw
 from .trials import changed, wrapped
@@ -47,6 +48,27 @@ def fitting(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
     if not kept:
         raise MisfitError("; ".join(left_out))
     return kept, list(left_out)
+
+
+LOW = 0.9
+"""Part of the rate below which a schedule's highest point is told."""
+
+
+def remarks(runs: Sequence[Run]) -> list[str]:
+    """Lines on what can be run but is hardly meant: a schedule that never comes to the full rate in the steps there are."""
+    lines: dict[tuple[str, int], str] = {}
+    for run in runs:
+        name, steps = run.labels["schedule"], run.budget
+        if (name, steps) in lines:
+            continue
+        schedule = run.build_schedule()
+        state = schedule.init(1, steps)
+        highest = max(float(schedule.factor(step, steps, state)) for step in looked_at(steps))
+        told = (
+            f"in {steps} steps the rate comes to {highest:.2g} of its value at most; shorten the warm-up or set steps"
+        )
+        lines[name, steps] = f"schedule {name}: {told}" if highest < LOW else ""
+    return [line for line in lines.values() if line]
 
 
 def checks(run: Run) -> Iterator[tuple[str, Callable[[], Any]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,8 @@ class Options:
             if not own.is_dir():
                 raise UsageError(f"--config-dir: there is no folder {config_dir}")
             self.folders.append(own)
+        self._nodes: dict[tuple[str, str], Any] = {}  # of options read so far, by group and name
+        self._rest: dict[str, Any] = {}
 
     def __enter__(self) -> Options:
         GlobalHydra.instance().clear()
@@ -56,60 +57,60 @@ class Options:
         raise UsageError(f"no {group} is called {name!r}{meant(group, name, self.names(group))} ({shown})")
 
     def load(self, choices: Mapping[str, list[Any]]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-        """Nodes of every choice, and the keys outside the groups; composed side by side to save compositions."""
-        nodes: dict[str, list[Any]] = {group: [] for group in GROUPS}
-        rest: dict[str, Any] = {}
-        for picked in itertools.zip_longest(*(choices[group] for group in GROUPS)):
-            overrides = [
-                f"{group}={_option(group, pick)}"
-                for group, pick in zip(GROUPS, picked, strict=True)
-                if pick is not None
-            ]
-            config = self._compose(overrides)
-            for group, pick in zip(GROUPS, picked, strict=True):
-                if pick is not None:
-                    nodes[group].append(_named(pick, config.get(group)))
-            rest = {key: value for key, value in config.items() if key not in GROUPS}
-        return nodes, rest
+        """Nodes of every choice, and the keys outside the groups."""
+        options = [option for group in GROUPS for pick in choices[group] for option in _options(group, pick)]
+        self._read([option for option in dict.fromkeys(options) if option not in self._nodes])
+        nodes = {group: [self._named(group, pick) for pick in choices[group]] for group in GROUPS}
+        return nodes, self._rest
 
-    def _compose(self, overrides: list[str]) -> dict[str, Any]:
-        search = [f"hydra.searchpath=[{','.join('file://' + str(f) for f in self.folders[1:])}]"]
+    def _read(self, options: list[tuple[str, str]]) -> None:
+        """Compose the nodes of these options, all at once, which takes a fifth of the time of one by one."""
+        if not options:
+            return
+        overrides = [f"+{group}@picked.o{k}={name}" for k, (group, name) in enumerate(options)]
+        if len(self.folders) > 1:
+            overrides.append(f"hydra.searchpath=[{','.join('file://' + str(f) for f in self.folders[1:])}]")
         try:
-            config = compose("config", overrides=overrides + (search if len(self.folders) > 1 else []))
-            plain = OmegaConf.to_container(config, resolve=True)
+            composed: Any = OmegaConf.to_container(compose("config", overrides=overrides), resolve=True)
         except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-            raise UsageError(f"{' '.join(overrides)}: {one_line(error)}") from error
-        return {str(key): value for key, value in plain.items()} if isinstance(plain, dict) else {}
+            if len(options) == 1:
+                raise UsageError(f"{'='.join(options[0])}: {one_line(error)}") from error
+            for option in options:  # which of them is it?
+                self._read([option])
+            return
+        picked = composed.pop("picked")
+        self._nodes |= {option: picked[f"o{k}"] for k, option in enumerate(options)}
+        self._rest = {key: value for key, value in composed.items() if key not in GROUPS}
+
+    def _named(self, group: str, pick: Any) -> Any:
+        """The node of a choice as plain values, with `name` in it."""
+        if isinstance(pick, list):
+            return [self._named(group, name) for name in pick]
+        node = self._nodes[_options(group, pick)[0]]
+        if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
+            raise UsageError(f"{pick}.yaml must hold settings, `name: …` first among them")
+        if not is_path(pick):
+            return dict(node)
+        if is_torch(pick):
+            return {**dict(node), "class": pick}
+        found = load_object(pick)
+        search = getattr(found, "search", None)
+        if not isinstance(search, Mapping):  # the space of any other class by path, so that it is tuned like its rivals
+            search = {key: spec for key, spec in node.get("search", {}).items() if key in defaults(found)}
+        return {"name": pick, "search": dict(search)}
 
 
 STAND_IN = {"problem": "rosenbrock", "optimizer": "from_torch"}
 """What Hydra composes where a class is given by its path; the node is put right afterwards."""
 
 
-def _option(group: str, pick: Any) -> str:
-    if isinstance(pick, list):
-        return f"[{','.join(pick)}]"
-    return STAND_IN[group] if is_path(pick) else pick
+def _options(group: str, pick: Any) -> list[tuple[str, str]]:
+    """The options that this choice is made of."""
+    names = pick if isinstance(pick, list) else [pick]
+    return [(group, STAND_IN[group] if is_path(name) and group in STAND_IN else name) for name in names]
 
 
 def is_torch(path: str) -> bool:
     """Does this path name a torch.optim.Optimizer class?"""
     found = load_object(path)
     return isinstance(found, type) and issubclass(found, torch.optim.Optimizer)
-
-
-def _named(pick: Any, node: Any) -> Any:
-    """The node of a choice as plain values, with `name` in it."""
-    if isinstance(pick, list):
-        return [{"name": name, **((node or {}).get(name) or {})} for name in pick]
-    if not is_path(pick):
-        if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
-            raise UsageError(f"{pick}.yaml must hold settings, `name: …` first among them")
-        return dict(node)
-    if is_torch(pick):
-        return {**dict(node), "class": pick}
-    found = load_object(pick)
-    search = getattr(found, "search", None)
-    if not isinstance(search, Mapping):  # the space of any other class by path, so that it is tuned like its rivals
-        search = {key: spec for key, spec in node.get("search", {}).items() if key in defaults(found)}
-    return {"name": pick, "search": dict(search)}

@@ -15,7 +15,7 @@ import yaml
 from hydra.core.override_parser.types import Glob, Override
 
 from .errors import UsageError, near, one_line
-from .fits import fitting
+from .fits import fitting, remarks
 from .interfaces import Optimizer, Problem
 from .memory import parse as parse_size
 from .options import GROUPS, Options
@@ -40,6 +40,8 @@ class Plan:
     configs: list[dict[str, Any]] = field(repr=False)
     left_out: list[str] = field(default_factory=list)
     """A line for each run that was left out, as its optimizer cannot work on its problem."""
+    remarks: list[str] = field(default_factory=list)
+    """Lines on what is run but is hardly meant."""
 
 
 def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
@@ -69,7 +71,15 @@ def plan(words: Sequence[str], config_dir: str | None = None) -> Plan:
     if first["memory"] is not None:
         parse_size(first["memory"])
     return Plan(
-        _told_apart(runs), first["executor"], results, first["memory"], suite_name, list(words), configs, left_out
+        _told_apart(runs),
+        first["executor"],
+        results,
+        first["memory"],
+        suite_name,
+        list(words),
+        configs,
+        left_out,
+        remarks(runs),
     )
 
 

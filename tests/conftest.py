@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jaxtyping
 import pytest
+import shapes
 import torch
 
 from optbench.cli import main
@@ -76,6 +77,12 @@ def mine(folder: Path) -> Path:
     """A file with an optimizer of one's own."""
     (folder / "mine.py").write_text(MINE)
     return folder / "mine.py"
+
+
+@pytest.fixture(autouse=True)
+def types_checked() -> None:
+    """The first calls of every test."""
+    shapes.begin()
 
 
 @pytest.fixture

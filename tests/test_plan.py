@@ -8,6 +8,7 @@ import yaml
 
 from optbench.errors import UsageError
 from optbench.plan import plan, resolved
+from optbench.schedules import SCHEDULES
 
 
 def labels(*words: str, config_dir: str | None = None) -> list[tuple[str, ...]]:
@@ -63,7 +64,7 @@ def test_a_suite_gives_overrides_and_what_is_typed_counts_over_it() -> None:
     assert planned.runs[0].tuning["method"] == "grid"
 
 
-@pytest.mark.parametrize("suite", ["smoke", pytest.param("smoke_optimizers", marks=pytest.mark.slow), "quick", "deep"])
+@pytest.mark.parametrize("suite", ["smoke", "smoke_optimizers", "quick", "deep"])
 def test_every_suite_can_be_planned(suite: str) -> None:
     planned = plan([f"suite={suite}"])
     assert len(planned.runs) == len({run.run_id for run in planned.runs}) > 8
@@ -119,15 +120,19 @@ def test_the_resolved_configuration_is_yaml_with_everything_in_it() -> None:
     assert list(loaded["optimizer"]["search"]) == ["lr"]
 
 
-def test_planning_composes_each_option_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_are_composed_together_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from optbench import options
 
     composed: list[Any] = []
     compose = options.compose
-    monkeypatch.setattr(options, "compose", lambda *a, **k: composed.append(a) or compose(*a, **k))
+    monkeypatch.setattr(options, "compose", lambda *a, **k: composed.append((a, k)) or compose(*a, **k))
     runs = plan(["problem.n=range(2,127)", "optimizer=sgd,momentum,nesterov,adagrad,rmsprop,adam,adamw,lion"]).runs
     assert len(runs) == 1000
-    assert len(composed) == 8
+    assert len(composed) == 1
+    with options.Options(None) as known:
+        for name in ("adam", "sgd", "adam"):
+            known.load({group: ["sgd", name] if group == "optimizer" else [] for group in options.GROUPS})
+    assert [len(call[1]["overrides"]) for call in composed[1:]] == [2]  # sgd and adam; what is known is not read again
 
 
 def test_results_go_where_they_are_asked_to() -> None:
@@ -144,6 +149,18 @@ def test_pairs_that_do_not_fit_are_left_out_with_a_line_each() -> None:
     ]
     (line,) = planned.left_out
     assert line.startswith("kfac on rosenbrock: K-FAC needs a network with linear or convolution layers")
+
+
+def test_a_schedule_that_never_comes_to_its_rate_is_told_once() -> None:
+    words = ["problem=rosenbrock,beale", "optimizer=adam,sgd", "steps=200"]
+    (line,) = plan([*words, "schedule=cosine", "schedule.warmup=1000"]).remarks
+    assert line.startswith("schedule cosine(warmup=1000): in 200 steps the rate comes to 0.2 of its value at most")
+    assert plan([*words, "schedule=cosine", "schedule.warmup=100"]).remarks == []
+
+
+def test_no_schedule_as_it_stands_is_told_of() -> None:
+    usual = [f"schedule={name}" for name in SCHEDULES]
+    assert [line for word in usual for line in plan(["steps=500", word]).remarks] == []
 
 
 def test_a_sweep_of_nothing_but_misfits_is_refused() -> None:

@@ -89,7 +89,14 @@ def test_a_run_equals_a_bare_torch_loop() -> None:
         assert found.evaluations[k] == steps
 
 
-@pytest.mark.parametrize(("problem", "name"), [(Rosenbrock(), "adam"), (Rosenbrock(), "lbfgs"), (Judged(), "momentum")])
+@pytest.mark.parametrize(
+    ("problem", "name"),
+    [
+        (Rosenbrock(), "adam"),
+        pytest.param(Rosenbrock(), "lbfgs", marks=pytest.mark.slow),
+        (Judged(), "momentum"),
+    ],
+)
 def test_results_do_not_depend_on_how_many_trials_are_held_at_once(problem: Any, name: str) -> None:
     rates = column(1e-2, 1e9, 1e-3, 0.1, 1e12, 1e8, 1e-2, 1e10, 1e11)
     settings = {"lr": rates} if name != "lbfgs" else {"lr": rates.clamp(max=1e3)}

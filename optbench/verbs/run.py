@@ -19,6 +19,8 @@ def run(words: Sequence[str], config_dir: str | None, *, show_config: bool, dry:
         return 0
     for line in planned.left_out:
         print(f"optbench: left out: {line}", file=sys.stderr)
+    for line in planned.remarks:
+        print(f"optbench: note: {line}", file=sys.stderr)
     trials = sum(run.trial_count for run in planned.runs)
     if dry:
         for one in planned.runs:

@@ -36,10 +36,10 @@ def test_small_coordinates_go_to_zero_and_large_ones_are_shortened_by_the_streng
             return 0.5 * ((params - self.c) ** 2).sum(dim=1), params - self.c
 
     oracle, _ = L1(strength=0.5).wrap(Centred(), (), 0)
-    rule, x = SGD(lr=1e-3), torch.zeros(1, 3, dtype=torch.float64)
-    for _ in range(20_000):
+    rule, x = SGD(lr=1e-2), torch.zeros(1, 3, dtype=torch.float64)
+    for _ in range(2_000):
         x, _state = rule.step(x, (), oracle, 1.0)
-    torch.testing.assert_close(x, torch.tensor([[1.5, -0.5, 0.0]], dtype=torch.float64), rtol=0, atol=2e-3)
+    torch.testing.assert_close(x, torch.tensor([[1.5, -0.5, 0.0]], dtype=torch.float64), rtol=0, atol=2e-2)
 
 
 def test_biases_can_be_left_out() -> None:

@@ -269,7 +269,11 @@ def test_names_with_markup_are_shown_as_text(browser: Any, make_results: Callabl
     [
         pytest.param({"beale": {"adam": 30.0}}, id="one optimizer"),
         pytest.param({f"p{n}": {"adam": math.inf, "sgd": math.inf} for n in range(7)}, id="nobody solves anything"),
-        pytest.param({f"p{n}": {f"o{i}": 10.0 + i + n for i in range(40)} for n in range(2)}, id="forty optimizers"),
+        pytest.param(
+            {f"p{n}": {f"o{i}": 10.0 + i + n for i in range(40)} for n in range(2)},
+            id="forty optimizers",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_unusual_result_sets_make_a_page_that_works(

@@ -123,7 +123,9 @@ def load_object(path: str) -> Any:
                 raise UsageError(f"{path}: {head} has no {attribute!r}{near(attribute, dir(found))}")
             found = getattr(found, attribute)
         return found
-    raise UsageError(f"{path}: there is no package {parts[0]!r}; is it installed in this environment (pip install …)?")
+    ours = (conf() / "optimizer" / parts[0]).is_dir()  # pip takes the names of these packages as they are
+    fix = f"pip install {parts[0].replace('_', '-')}" if ours else "is it installed in this environment?"
+    raise UsageError(f"{path}: there is no package {parts[0]!r} here; {fix}")
 
 
 def _make_importable(folder: Path) -> None:

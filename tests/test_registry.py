@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,18 @@ def test_names_dotted_paths_and_files_lead_to_classes(mine: Path, folder: Path) 
     assert registry.resolve("optimizer", f"{mine}:Mine") is loaded
 
 
+def test_packages_that_options_need_are_named_as_pip_knows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lion_pytorch", None)  # as if it were not installed
+    with pytest.raises(UsageError, match="there is no package 'lion_pytorch' here; pip install lion-pytorch"):
+        registry.load_object("lion_pytorch.Lion")
+
+
 @pytest.mark.parametrize(
     ("path", "said"),
     [
         ("torch.optim.NAdamm", "torch.optim has no 'NAdamm'; did you mean 'NAdam'"),
         ("torch.nope.Adam", "torch has no 'nope'"),
-        ("nopackage.Class", "there is no package 'nopackage'; is it installed"),
+        ("nopackage.Class", "there is no package 'nopackage' here; is it installed"),
         ("./nofile.py:Mine", "there is no file ./nofile.py"),
         ("./mine.py:Mime", "mine.py defines no 'Mime'; did you mean 'Mine'"),
         ("./mine.py", "say which class of the file is meant, as in ./mine.py:Mine"),

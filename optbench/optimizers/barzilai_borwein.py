@@ -12,7 +12,7 @@ from torch import Tensor
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
-from .line_search import Rowwise, ask, dot
+from .line_search import Rowwise, ask, begun, dot
 
 DECREASE = 1e-4
 """Decrease that a step must bring, as a part of what the slope promises."""
@@ -87,9 +87,7 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
         self, params: Params, state: BarzilaiBorweinState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, BarzilaiBorweinState]:
         x, (t, a, recent, seen, f, g, _) = params, state
-        known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
-        f, g = ask(oracle, x, ~known, f, g)
-        oracle.begin(x, f)
+        f, g = begun(oracle, x, seen, f, g)
         recent = torch.cat([recent, f[:, None]], dim=1)[:, 1:] if self.memory else recent
 
         a, taken, f_new, g_new = self._length(oracle, x, f, g, recent, a, _row(factor))

@@ -12,7 +12,8 @@ from torch import Tensor
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
-from .line_search import ask, dot, line_search
+from .curvature import rate
+from .line_search import begun, dot, line_search
 
 MOST_BYTES = 2**28
 """Of one trial's matrix: 8,192 parameters in float32, 5,792 in float64."""
@@ -95,20 +96,15 @@ class BFGS(Converging[BFGSState]):
 
     def search(self, params: Params, state: BFGSState, oracle: Oracle, factor: Hyper) -> tuple[Params, BFGSState]:
         x, (H, seen, f, g, _) = params, state
-        known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
-        f, g = ask(oracle, x, ~known, f, g)
-        oracle.begin(x, f)
+        f, g = begun(oracle, x, seen, f, g)
 
         d = -_times(H, g)
         fresh = ~(dot(g, d) < 0)
         d = d.where(~fresh[:, None], -g)
-        lr = torch.as_tensor(self.lr * factor, dtype=x.dtype, device=x.device).reshape(-1).expand(len(f))
+        lr = rate(self.lr * factor, x)[:, 0]
         first = torch.where(fresh, lr * (1 / g.abs().sum(dim=1)).clamp(max=1), lr)
-        a, f_new, g_new = line_search(self, self.line_search, oracle, x, d, f, g, first)
-
-        moved = a > 0
-        x_new = x.where(~moved[:, None], x + a[:, None] * d)
-        kept = torch.where((fresh | ~moved)[:, None, None], 0, H)
+        a, x_new, f_new, g_new = line_search(self, self.line_search, oracle, x, d, f, g, first)
+        kept = torch.where((fresh | (a == 0))[:, None, None], 0, H)
         done = self.rests(x, x_new, oracle, factor) & fresh | self.flat(g_new, oracle)
         return x_new, BFGSState(updated(kept, x_new - x, g_new - g), x_new, f_new, g_new, done)
 

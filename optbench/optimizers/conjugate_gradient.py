@@ -12,7 +12,8 @@ from torch import Tensor
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
-from .line_search import Rowwise, ask, dot, line_search
+from .curvature import rate
+from .line_search import Rowwise, begun, dot, line_search
 
 
 class ConjugateGradientState(NamedTuple):
@@ -96,9 +97,7 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
         self, params: Params, state: ConjugateGradientState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, ConjugateGradientState]:
         x, (t, d, beta, fall, seen, f, g, _) = params, state
-        known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
-        f, g = ask(oracle, x, ~known, f, g)
-        oracle.begin(x, f)
+        f, g = begun(oracle, x, seen, f, g)
         if self.restart is not None and t % self.restart == 0:
             beta = torch.zeros_like(beta)
         fresh = (beta == 0) & (fall == 0)
@@ -107,12 +106,10 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
         uphill = ~(dot(g, d) < 0)
         d = d.where(~uphill[:, None], -g)
         slope = dot(g, d)
-        lr = torch.as_tensor(self.lr * factor, dtype=x.dtype, device=x.device).reshape(-1).expand(len(f))
+        lr = rate(self.lr * factor, x)[:, 0]
         first = lr * torch.where(fall < 0, fall / slope, (1 / g.abs().sum(dim=1)).clamp(max=1))
-        a, f_new, g_new = line_search(self, "strong_wolfe", oracle, x, d, f, g, first)
-
+        a, x_new, f_new, g_new = line_search(self, "strong_wolfe", oracle, x, d, f, g, first)
         moved = a > 0
-        x_new = x.where(~moved[:, None], x + a[:, None] * d)
         beta = torch.where(moved, self._beta(g_new, g, d), 0).nan_to_num(0.0, 0.0, 0.0)
         done = self.rests(x, x_new, oracle, factor) & fresh | self.flat(g_new, oracle)
         return x_new, ConjugateGradientState(

@@ -12,7 +12,8 @@ from torch import Tensor
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
-from .line_search import ask, dot, line_search
+from .curvature import rate
+from .line_search import begun, dot, line_search
 
 
 class LBFGSState(NamedTuple):
@@ -92,9 +93,7 @@ class LBFGS(Converging[LBFGSState]):
 
     def search(self, params: Params, state: LBFGSState, oracle: Oracle, factor: Hyper) -> tuple[Params, LBFGSState]:
         x, (t, S, Y, rho, seen, f, g, _) = params, state
-        known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
-        f, g = ask(oracle, x, ~known, f, g)
-        oracle.begin(x, f)
+        f, g = begun(oracle, x, seen, f, g)
 
         d = _direction(g, S, Y, rho, min(t, self.history))
         uphill = ~(dot(g, d) < 0)
@@ -102,12 +101,9 @@ class LBFGS(Converging[LBFGSState]):
         d = d.where(~uphill[:, None], -g)
 
         fresh = rho[:, -1] == 0
-        lr = torch.as_tensor(self.lr * factor, dtype=x.dtype, device=x.device).reshape(-1).expand(len(f))
+        lr = rate(self.lr * factor, x)[:, 0]
         first = torch.where(fresh, lr * (1 / g.abs().sum(dim=1)).clamp(max=1), lr)
-        a, f_new, g_new = line_search(self, self.line_search, oracle, x, d, f, g, first)
-
-        moved = a > 0
-        x_new = x.where(~moved[:, None], x + a[:, None] * d)
+        _, x_new, f_new, g_new = line_search(self, self.line_search, oracle, x, d, f, g, first)
         s, y = x_new - x, g_new - g
         sy, yy = dot(s, y), dot(y, y)
         keep = sy > torch.finfo(x.dtype).eps * yy

@@ -31,8 +31,8 @@ class Searching(Protocol):
 
 def line_search(
     rule: Searching, kind: str, oracle: Oracle, x: Params, d: Params, f: Loss, g: Params, first: Rowwise
-) -> tuple[Rowwise, Loss, Params]:
-    """Step lengths along d, 0 where there is none, and loss and gradient there.
+) -> tuple[Rowwise, Params, Loss, Params]:
+    """Step lengths along d, 0 where there is none, the points there, and their loss and gradient.
 
         strong_wolfe    f(x + a d) ≤ f(x) + c1 a gᵀd    and    |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|
         backtracking    f(x + a d) ≤ f(x) + c1 a gᵀd
@@ -89,7 +89,15 @@ def line_search(
             beyond = torch.minimum(torch.maximum(beyond.nan_to_num(float("inf")), 2 * low), 10 * low)
             trial = torch.where(high.isfinite(), inside, beyond)
         a, asked = torch.where(searching, trial, a), searching
-    return low, f_low, g_low
+    return low, x.where(~(low > 0)[:, None], x + low[:, None] * d), f_low, g_low
+
+
+def begun(oracle: Oracle, x: Params, seen: Params, f: Loss, g: Params) -> tuple[Loss, Params]:
+    """Loss and gradient where a step begins: those of the point looked at last if that is it and the objective is fixed."""
+    known = (x == seen).all(dim=1) if oracle.fixed else torch.zeros_like(f, dtype=torch.bool)
+    f, g = ask(oracle, x, ~known, f, g)
+    oracle.begin(x, f)
+    return f, g
 
 
 def ask(oracle: Oracle, points: Params, wanted: Bool[Tensor, "trials"], f: Loss, g: Params) -> tuple[Loss, Params]:

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
 
-import torch
-
-from ..checks import check_settings, setting
-from ..interfaces import FirstOrder, Hyper, Layout, Params
-
-
-class NAdamWState(NamedTuple):
-    """t: steps taken; product: μ₁ · … · μₜ; m, v: running means of g and g², each [trials, n]."""
-
-    t: int
-    product: Hyper
-    m: Params
-    v: Params
+from ..checks import setting
+from ..interfaces import Hyper, Params
+from .nadam import NAdam, NAdamState
 
 
 @dataclass(frozen=True, kw_only=True)
-class NAdamW(FirstOrder[NAdamWState]):
+class NAdamW(NAdam):
     """NAdam with decoupled weight decay.
 
         μₜ = β₁ · (1 − ½ · 0.96^(t · momentum_decay))
@@ -47,28 +36,7 @@ class NAdamW(FirstOrder[NAdamWState]):
     Same result as torch.optim.NAdam(decoupled_weight_decay=True).
     """
 
-    family: ClassVar[str] = "adaptive"
-
-    lr: Hyper = setting(2e-3, least=0)
-    betas: tuple[Hyper, Hyper] = setting((0.9, 0.999), least=0, below=1)
-    eps: Hyper = setting(1e-8, least=0)
-    momentum_decay: Hyper = setting(4e-3, least=0)
     weight_decay: Hyper = setting(1e-2, least=0)
 
-    def __post_init__(self) -> None:
-        check_settings(self)
-
-    def init(self, params: Params, layout: Layout) -> NAdamWState:
-        return NAdamWState(0, 1.0, torch.zeros_like(params), torch.zeros_like(params))
-
-    def update(self, params: Params, grad: Params, state: NAdamWState, lr: Hyper) -> tuple[Params, NAdamWState]:
-        b1, b2 = self.betas
-        t = state.t + 1
-        mu = b1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
-        mu_next = b1 * (1 - 0.5 * 0.96 ** ((t + 1) * self.momentum_decay))
-        product = mu * state.product
-        m = torch.lerp(state.m, grad, 1 - b1)
-        v = torch.lerp(state.v, grad * grad, 1 - b2)
-        root = (v / (1 - b2**t)).sqrt_().add_(self.eps)
-        step = (lr * (1 - mu) / (1 - product) * grad).add_(lr * mu_next / (1 - mu_next * product) * m)
-        return (1 - lr * self.weight_decay) * params - step.div_(root), NAdamWState(t, product, m, v)
+    def update(self, params: Params, grad: Params, state: NAdamState, lr: Hyper) -> tuple[Params, NAdamState]:
+        return super().update((1 - lr * self.weight_decay) * params, grad, state, lr)

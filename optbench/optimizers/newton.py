@@ -105,9 +105,7 @@ class Newton(Converging[NewtonState]):
         lr = rate(self.lr * factor, x)
         if self.line_search == "none":
             return x + lr * d
-        a, _, _ = line_search(self, self.line_search, oracle, x, d, f, g, lr[:, 0])
-        moved = (a > 0)[:, None]
-        return x.where(~moved, x + a[:, None] * d)
+        return line_search(self, self.line_search, oracle, x, d, f, g, lr[:, 0])[1]
 
     def _direction(
         self, H: Dense, g: Float[Tensor, "rows n"], damping: Float[Tensor, "rows 1"]

@@ -36,6 +36,7 @@ def run(words: Sequence[str], config_dir: str | None, *, show_config: bool, dry:
     summary_table(planned.results, [run.run_id for run in planned.runs])
     found = f", {done.found} found finished" if done.found else ""
     failed = f", {done.failed} of them failed (see above; the same command tries them again)" if done.failed else ""
-    print(f"\n{done.done} runs done in {done.seconds:.0f} s{failed}{found}; results in {planned.results}")
+    runs = "1 run" if done.done == 1 else f"{done.done} runs"
+    print(f"\n{runs} done in {done.seconds:.0f} s{failed}{found}; results in {planned.results}")
     print(f"Report:  optbench report {planned.results}")
     return 1 if done.failed else 0

@@ -21,8 +21,9 @@ class Cautious(UpdateModifier):
 
     with the mean over each parameter tensor, so that a step stays about as long as it was. g is the first gradient that the
     optimizer is told in the step, with all that modifiers do to it, wherever it asked: one that looks ahead is compared
-    with what it saw there. Meant for methods with momentum: gradient descent is left as it is. Name it before
-    `weight_decay`, which it would mask too; decay within an optimizer, as in `adamw`, is masked.
+    with what it saw there. Methods that search for the length of their steps are refused. Meant for methods with momentum:
+    gradient descent is left as it is. Name it before `weight_decay`, which it would mask too; decay within an optimizer, as
+    in `adamw`, is masked.
 
     Raises:
         TypeError: it is given a setting; it has none.
@@ -54,11 +55,16 @@ def _masked(u: Tensor, g: Tensor) -> Tensor:
 
 
 class Listening(Oracle):
-    """Passes questions on and remembers the answers, up to the first that all trials are given."""
+    """Passes questions on and remembers the answers, up to the first that all trials are given.
+
+    Methods that know the gradient from the step before would be heard at their probes alone, and are refused.
+    """
+
+    matched = False
 
     def __init__(self, inner: Oracle):
         self.inner, self.layout = inner, inner.layout
-        self.fixed, self.matched = inner.fixed, inner.matched
+        self.fixed = inner.fixed
         self.answers: list[tuple[Rows | None, Params]] = []
 
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
+from .curvature import rate
 from .line_search import Rowwise, ask, begun, dot
 
 DECREASE = 1e-4
@@ -20,7 +21,7 @@ DECREASE = 1e-4
 
 class BarzilaiBorweinState(NamedTuple):
     """t: steps taken; a: length of the next step, [trials]; recent: the last losses, −inf where there are none yet,
-    [trials, memory]; x, f, g: the point looked at last, its loss and gradient; done: has converged, [trials]."""
+    [trials, memory]; x, f, g: the point looked at last, its loss and gradient; rest: as in `Converging`, [trials]."""
 
     t: int
     a: Float[Tensor, "trials"]
@@ -28,7 +29,7 @@ class BarzilaiBorweinState(NamedTuple):
     x: Params
     f: Loss
     g: Params
-    done: Bool[Tensor, "trials"]
+    rest: Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +81,8 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
         a = torch.zeros_like(params[:, :1]).add_(self.lr).squeeze(1)
         recent = params.new_full((params.shape[0], self.memory), -float("inf"))
         nowhere = torch.full_like(params, float("nan"))
-        done = torch.zeros_like(a, dtype=torch.bool)
-        return BarzilaiBorweinState(0, a, recent, nowhere, nowhere[:, 0].clone(), nowhere.clone(), done)
+        never = torch.full_like(a, -torch.inf)
+        return BarzilaiBorweinState(0, a, recent, nowhere, nowhere[:, 0].clone(), nowhere.clone(), never)
 
     def search(
         self, params: Params, state: BarzilaiBorweinState, oracle: Oracle, factor: Hyper
@@ -90,18 +91,19 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
         f, g = begun(oracle, x, seen, f, g)
         recent = torch.cat([recent, f[:, None]], dim=1)[:, 1:] if self.memory else recent
 
-        a, taken, f_new, g_new = self._length(oracle, x, f, g, recent, a, _row(factor))
+        moving = rate(factor, x)[:, 0].where(~self.flat(g, oracle), 0)
+        a, taken, f_new, g_new = self._length(oracle, x, f, g, recent, a, moving)
         x_new = x.where(~(taken > 0)[:, None], x - taken[:, None] * g)
-        tried = x - (_row(factor) * a)[:, None] * g
+        tried = x - (moving * a)[:, None] * g
         s, y = x_new - x, g_new - g
-        sy, (least, most) = dot(s, y), map(_row, self.lengths)
+        sy, (least, most) = dot(s, y), (rate(end, x)[:, 0] for end in self.lengths)
         measured = dot(s, s) / sy if self.length == "long" else sy / dot(y, y)
         a = torch.where((sy > 0) & measured.isfinite(), measured.clamp(min=least).clamp(max=most), a)
-        done = self.rests(x, tried, oracle, factor) | self.flat(g_new, oracle)
-        return x_new, BarzilaiBorweinState(t + 1, a, recent, x_new, f_new, g_new, done)
+        rest = self.rests((tried == x).all(dim=1), g_new, oracle, factor)
+        return x_new, BarzilaiBorweinState(t + 1, a, recent, x_new, f_new, g_new, rest)
 
     def _length(
-        self, oracle: Oracle, x: Params, f: Loss, g: Params, recent: Tensor, a: Rowwise, factor: float | Rowwise
+        self, oracle: Oracle, x: Params, f: Loss, g: Params, recent: Tensor, a: Rowwise, factor: Rowwise
     ) -> tuple[Rowwise, Rowwise, Loss, Params]:
         """Lengths, the steps taken with them (0 where there is none), and loss and gradient there."""
         if not self.memory:
@@ -118,7 +120,3 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
                 break
         f_new, g_new = f.where(searching, f_new), g.where(searching[:, None], g_new)
         return a, torch.where(sound & ~searching, factor * a, 0), f_new, g_new
-
-
-def _row(value: Hyper) -> float | Rowwise:
-    return value.reshape(-1) if isinstance(value, Tensor) else value

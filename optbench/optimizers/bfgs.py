@@ -23,13 +23,13 @@ Square = Float[Tensor, "trials n n"]
 
 class BFGSState(NamedTuple):
     """H: inverse Hessians, all zero before a trial's first pair, [trials, n, n]; x, f, g: the point looked at last, its
-    loss and gradient; done: has converged, [trials]."""
+    loss and gradient; rest: as in `Converging`, [trials]."""
 
     H: Square
     x: Params
     f: Loss
     g: Params
-    done: Bool[Tensor, "trials"]
+    rest: Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +91,8 @@ class BFGS(Converging[BFGSState]):
     def init(self, params: Params, layout: Layout) -> BFGSState:
         nowhere = torch.full_like(params, float("nan"))
         trials, n = params.shape
-        done = torch.zeros_like(nowhere[:, 0], dtype=torch.bool)
-        return BFGSState(params.new_zeros(trials, n, n), nowhere, nowhere[:, 0].clone(), nowhere.clone(), done)
+        never = torch.full_like(nowhere[:, 0], -torch.inf)
+        return BFGSState(params.new_zeros(trials, n, n), nowhere, nowhere[:, 0].clone(), nowhere.clone(), never)
 
     def search(self, params: Params, state: BFGSState, oracle: Oracle, factor: Hyper) -> tuple[Params, BFGSState]:
         x, (H, seen, f, g, _) = params, state
@@ -102,11 +102,12 @@ class BFGS(Converging[BFGSState]):
         fresh = ~(dot(g, d) < 0)
         d = d.where(~fresh[:, None], -g)
         lr = rate(self.lr * factor, x)[:, 0]
-        first = torch.where(fresh, lr * (1 / g.abs().sum(dim=1)).clamp(max=1), lr)
-        a, x_new, f_new, g_new = line_search(self, self.line_search, oracle, x, d, f, g, first)
-        kept = torch.where((fresh | (a == 0))[:, None, None], 0, H)
-        done = self.rests(x, x_new, oracle, factor) & fresh | self.flat(g_new, oracle)
-        return x_new, BFGSState(updated(kept, x_new - x, g_new - g), x_new, f_new, g_new, done)
+        first = torch.where(fresh, lr * (1 / g.abs().sum(dim=1)).clamp(max=1), lr).where(~self.flat(g, oracle), 0)
+        _, x_new, f_new, g_new = line_search(self, self.line_search, oracle, x, d, f, g, first)
+        still = (x_new == x).all(dim=1)
+        kept = torch.where((fresh | still)[:, None, None], 0, H)
+        rest = self.rests(still & fresh, g_new, oracle, factor)
+        return x_new, BFGSState(updated(kept, x_new - x, g_new - g), x_new, f_new, g_new, rest)
 
 
 def updated(H: Square, s: Params, y: Params) -> Square:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from ..checks import check_ordered, check_settings, setting
@@ -18,7 +18,7 @@ from .line_search import Rowwise, begun, dot, line_search
 
 class ConjugateGradientState(NamedTuple):
     """t: steps taken; d: the last direction, [trials, n]; beta: its weight in the next; fall: a gᵀd of the last step, 0 where
-    none was taken, [trials]; x, f, g: the point looked at last, its loss and gradient; done: has converged, [trials]."""
+    none was taken, [trials]; x, f, g: the point looked at last, its loss and gradient; rest: as in `Converging`, [trials]."""
 
     t: int
     d: Params
@@ -27,7 +27,7 @@ class ConjugateGradientState(NamedTuple):
     x: Params
     f: Loss
     g: Params
-    done: Bool[Tensor, "trials"]
+    rest: Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +88,9 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
     def init(self, params: Params, layout: Layout) -> ConjugateGradientState:
         nothing, nowhere = torch.zeros_like(params), torch.full_like(params, float("nan"))
         none = nothing[:, 0].clone()
-        done = torch.zeros_like(none, dtype=torch.bool)
+        never = torch.full_like(none, -torch.inf)
         return ConjugateGradientState(
-            0, nothing, none, none.clone(), nowhere, nowhere[:, 0].clone(), nowhere.clone(), done
+            0, nothing, none, none.clone(), nowhere, nowhere[:, 0].clone(), nowhere.clone(), never
         )
 
     def search(
@@ -107,13 +107,15 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
         d = d.where(~uphill[:, None], -g)
         slope = dot(g, d)
         lr = rate(self.lr * factor, x)[:, 0]
-        first = lr * torch.where(fall < 0, fall / slope, (1 / g.abs().sum(dim=1)).clamp(max=1))
+        first = lr * torch.where(fall < 0, fall / slope, (1 / g.abs().sum(dim=1)).clamp(max=1)).where(
+            ~self.flat(g, oracle), 0
+        )
         a, x_new, f_new, g_new = line_search(self, "strong_wolfe", oracle, x, d, f, g, first)
-        moved = a > 0
+        moved = (x_new != x).any(dim=1)
         beta = torch.where(moved, self._beta(g_new, g, d), 0).nan_to_num(0.0, 0.0, 0.0)
-        done = self.rests(x, x_new, oracle, factor) & fresh | self.flat(g_new, oracle)
+        rest = self.rests(~moved & fresh, g_new, oracle, factor)
         return x_new, ConjugateGradientState(
-            t + 1, d, beta, torch.where(moved, a * slope, 0), x_new, f_new, g_new, done
+            t + 1, d, beta, torch.where(moved, a * slope, 0), x_new, f_new, g_new, rest
         )
 
     def _beta(self, g: Params, b: Params, d: Params) -> Rowwise:

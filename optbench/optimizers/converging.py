@@ -12,13 +12,15 @@ from torch.utils._pytree import tree_map
 
 from ..interfaces import Hyper, Loss, Matrix, Optimizer, Oracle, Params, Product, Rows, State, select
 from .curvature import chosen, rate
+from .line_search import Rowwise
 
 
 class Converging(Optimizer[State]):
     """A method that writes `search`: the step of the trials that have not converged.
 
-    Its state holds for each trial `f`, the loss where it stands, and `done`: the objective is fixed, and no later step would
-    move the trial either. Such a trial is neither evaluated nor moved again.
+    Its state holds for each trial `x`, the point where it stands, `f`, the loss there, and `rest`: the largest factor of a
+    schedule with which no later step would move it from there, −∞ where it goes on. A trial that has converged is neither
+    evaluated nor moved again, unless a modifier moves it or a schedule lengthens its steps.
     """
 
     lr: Hyper
@@ -26,7 +28,7 @@ class Converging(Optimizer[State]):
 
     @abc.abstractmethod
     def search(self, params: Params, state: State, oracle: Oracle, factor: Hyper) -> tuple[Params, State]:
-        """A step, and the state with `done` as it is after it.
+        """A step, and the state after it.
 
         The oracle is first asked for all trials at `params`, or told the losses there by `begin`.
         """
@@ -35,14 +37,15 @@ class Converging(Optimizer[State]):
         if not oracle.matched:
             raise ValueError(
                 "it compares losses, whose gradients it needs as they are; leave out modifiers that change the gradient "
-                "alone, such as clip_norm, gradient_noise and sam"
+                "alone or ask it about the step, such as clip_norm, gradient_noise, sam and cautious"
             )
 
     def step(self, params: Params, state: State, oracle: Oracle, factor: Hyper) -> tuple[Params, State]:
         known: Any = state
-        if not bool(known.done.any()):
+        done = (rate(factor, params)[:, 0] <= known.rest) & (params == known.x).all(dim=1)
+        if not bool(done.any()):
             return self.search(params, state, oracle, factor)
-        rows, losses = chosen(~known.done, len(params)), known.f
+        rows, losses = chosen(~done, len(params)), known.f
         after = params
         if len(rows):
             some = _Some(oracle, rows)
@@ -53,17 +56,28 @@ class Converging(Optimizer[State]):
         oracle.begin(params, losses)
         return after, state
 
-    def rests(self, before: Params, after: Params, oracle: Oracle, factor: Hyper) -> Bool[Tensor, "trials"]:
-        """The trials whose step, of a method that looks at nothing but the present point, left them where they were."""
+    def going(self, grad: Params, oracle: Oracle) -> Rows:
+        """The trials with a finite gradient beyond gtol, as `chosen` gives them."""
+        return chosen(grad.isfinite().all(dim=1) & ~self.flat(grad, oracle), len(grad))
+
+    def rests(self, still: Bool[Tensor, "trials"], grad: Params, oracle: Oracle, factor: Hyper) -> Rowwise:
+        """`rest` after a step.
+
+        Args:
+            still: the trials that the step, which looked at nothing but the present point, left where they were.
+            grad: where they are now.
+            oracle, factor: of the step.
+        """
+        never = torch.full_like(grad[:, 0], -torch.inf)
         if not oracle.fixed:
-            return torch.zeros_like(before[:, 0], dtype=torch.bool)
-        return (after == before).all(dim=1) & (rate(self.lr * factor, before)[:, 0] > 0)
+            return never
+        still = still & (rate(self.lr * factor, grad)[:, 0] > 0)
+        return torch.where(still, rate(factor, grad)[:, 0], never).where(~self.flat(grad, oracle), torch.inf)
 
     def flat(self, grad: Params, oracle: Oracle) -> Bool[Tensor, "trials"]:
-        """The trials whose gradient lies within gtol."""
-        if not oracle.fixed:
-            return torch.zeros_like(grad[:, 0], dtype=torch.bool)
-        return grad.abs().amax(dim=1) <= rate(self.gtol, grad)[:, 0]
+        """The trials whose gradient lies within gtol, or is zero."""
+        largest = grad.abs().amax(dim=1)
+        return largest <= rate(self.gtol, grad)[:, 0] if oracle.fixed else largest == 0
 
 
 def _merged(old: Any, new: Any, rows: Rows) -> Any:

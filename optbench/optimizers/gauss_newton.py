@@ -6,24 +6,25 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
-from .curvature import LIMIT, check_curved, chosen, dense, dense_bytes, downhill, gain, rate, searching, times
+from .curvature import LIMIT, check_curved, chosen, dense, dense_bytes, downhill, gain, rate, times
 from .line_search import dot
 
 
 class GaussNewtonState(NamedTuple):
-    """mu: damping, nan before the first step; nu: what it is multiplied by when a step fails; f: the loss where the last step
-    began; done: has converged; [trials] all."""
+    """mu: damping, nan before the first step; nu: what it is multiplied by when a step fails; x: where the last step
+    ended, [trials, n]; f, rest: as in `Converging`; [trials] all others."""
 
     mu: Float[Tensor, "trials"]
     nu: Float[Tensor, "trials"]
+    x: Params
     f: Loss
-    done: Bool[Tensor, "trials"]
+    rest: Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,8 @@ class GaussNewton(Converging[GaussNewtonState]):
 
     def init(self, params: Params, layout: Layout) -> GaussNewtonState:
         mu = torch.full_like(params[:, 0], torch.nan)
-        return GaussNewtonState(mu, torch.full_like(mu, 2.0), mu.clone(), torch.zeros_like(mu, dtype=torch.bool))
+        nowhere, never = torch.full_like(params, torch.nan), torch.full_like(mu, -torch.inf)
+        return GaussNewtonState(mu, torch.full_like(mu, 2.0), nowhere, mu.clone(), never)
 
     def check(self, params: Params, oracle: Oracle) -> None:
         super().check(params, oracle)
@@ -87,11 +89,13 @@ class GaussNewton(Converging[GaussNewtonState]):
     def search(
         self, params: Params, state: GaussNewtonState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, GaussNewtonState]:
-        x, tried, (mu, nu, _, _) = params, params, state
+        x, tried, (mu, nu, *_) = params, params, state
         f, g, product = oracle.gauss_newton(x)
-        rows = searching(g)
+        rows = self.going(g, oracle)
         if len(rows) == 0:
-            return x, GaussNewtonState(mu, nu, f, self.rests(x, x, oracle, factor))
+            return x, GaussNewtonState(
+                mu, nu, x, f, self.rests(torch.ones_like(mu, dtype=torch.bool), g, oracle, factor)
+            )
         G, lr = dense(product, g, rows), rate(self.lr * factor, x)
         D = G.diagonal(dim1=1, dim2=2)
         first = rate(self.tau, x)[rows, 0]
@@ -114,4 +118,5 @@ class GaussNewton(Converging[GaussNewtonState]):
             if len(left) == 0:
                 break
             rows, G, D = rows[left], G[left], D[left]
-        return x, GaussNewtonState(mu, nu, f, self.rests(params, tried, oracle, factor) | self.flat(g, oracle))
+        still = (tried == params).all(dim=1)
+        return x, GaussNewtonState(mu, nu, x, f, self.rests(still, g, oracle, factor))

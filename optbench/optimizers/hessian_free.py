@@ -6,24 +6,25 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params, Product, Rows
 from .converging import Converging
-from .curvature import check_curved, chosen, gain, rate, searching
+from .curvature import check_curved, chosen, gain, rate
 from .line_search import dot
 
 
 class HessianFreeState(NamedTuple):
-    """d: what conjugate gradients came to last, [trials, n]; damping: the present one; f: the loss where the last step began;
-    done: has converged; [trials] each."""
+    """d: what conjugate gradients came to last, [trials, n]; damping: the present one; x: where the last step ended,
+    [trials, n]; f, rest: as in `Converging`; [trials] each."""
 
     d: Params
     damping: Float[Tensor, "trials"]
+    x: Params
     f: Loss
-    done: Bool[Tensor, "trials"]
+    rest: Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +82,8 @@ class HessianFree(Converging[HessianFreeState]):
 
     def init(self, params: Params, layout: Layout) -> HessianFreeState:
         damping = rate(self.damping, params)[:, 0].clone()
-        done = torch.zeros_like(damping, dtype=torch.bool)
-        return HessianFreeState(torch.zeros_like(params), damping, torch.full_like(damping, torch.nan), done)
+        nowhere, never = torch.full_like(params, torch.nan), torch.full_like(damping, -torch.inf)
+        return HessianFreeState(torch.zeros_like(params), damping, nowhere, nowhere[:, 0].clone(), never)
 
     def check(self, params: Params, oracle: Oracle) -> None:
         super().check(params, oracle)
@@ -91,11 +92,12 @@ class HessianFree(Converging[HessianFreeState]):
     def search(
         self, params: Params, state: HessianFreeState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, HessianFreeState]:
-        x, tried, (last, damping, _, _) = params, params, state
+        x, tried, (last, damping, *_) = params, params, state
         losses, grad, product = oracle.gauss_newton(x)
-        rows = searching(grad)
+        rows = self.going(grad, oracle)
         if len(rows) == 0:
-            return x, HessianFreeState(last, damping, losses, self.rests(x, x, oracle, factor))
+            rest = self.rests(torch.ones_like(losses, dtype=torch.bool), grad, oracle, factor)
+            return x, HessianFreeState(last, damping, x, losses, rest)
         first, tolerance = (rate(self.decay, x) * last)[rows], rate(self.tolerance, x)[rows, 0]
         d, Gd = conjugate(product, grad[rows], first, damping[rows], tolerance, rows, self.most_products)
         last = last.index_copy(0, rows, d.nan_to_num(0.0, 0.0, 0.0))
@@ -118,9 +120,8 @@ class HessianFree(Converging[HessianFreeState]):
             if len(left) == 0:
                 break
             a = a.index_copy(0, left, a[left] / 2)
-        return x, HessianFreeState(
-            last, damping, losses, self.rests(params, tried, oracle, factor) | self.flat(grad, oracle)
-        )
+        rest = self.rests((tried == params).all(dim=1), grad, oracle, factor)
+        return x, HessianFreeState(last, damping, x, losses, rest)
 
 
 def conjugate(
@@ -133,7 +134,9 @@ def conjugate(
     most: int,
 ) -> tuple[Params, Params]:
     """About the solution d of (G + damping I) d = −g, begun at `first`, and G d; all of the trials in rows."""
-    d, Gd = first, product(first, rows) if bool((first != 0).any()) else torch.zeros_like(first)
+    d, Gd, begun = first, torch.zeros_like(first), chosen((first != 0).any(dim=1), len(g))
+    if len(begun):
+        Gd = Gd.index_copy(0, begun, product(first[begun], rows[begun]))
     left = torch.arange(len(g), device=g.device)
     r = -g - Gd - damping[:, None] * d
     small = torch.finfo(g.dtype).eps ** 0.5 * g.norm(dim=1)

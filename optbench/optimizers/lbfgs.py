@@ -18,7 +18,7 @@ from .line_search import begun, dot, line_search
 
 class LBFGSState(NamedTuple):
     """t: steps taken; S, Y: last steps and gradient changes, oldest first, [trials, m, n]; rho: their 1/sᵀy, 0 where a
-    place is empty, [trials, m]; x, f, g: the point looked at last, its loss and gradient; done: has converged, [trials]."""
+    place is empty, [trials, m]; x, f, g: the point looked at last, its loss and gradient; rest: as in `Converging`, [trials]."""
 
     t: int
     S: Float[Tensor, "trials m n"]
@@ -27,7 +27,7 @@ class LBFGSState(NamedTuple):
     x: Params
     f: Loss
     g: Params
-    done: Bool[Tensor, "trials"]
+    rest: Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +88,7 @@ class LBFGS(Converging[LBFGSState]):
             nowhere,
             nowhere[:, 0].clone(),
             nowhere.clone(),
-            torch.zeros_like(nowhere[:, 0], dtype=torch.bool),
+            torch.full_like(nowhere[:, 0], -torch.inf),
         )
 
     def search(self, params: Params, state: LBFGSState, oracle: Oracle, factor: Hyper) -> tuple[Params, LBFGSState]:
@@ -102,16 +102,17 @@ class LBFGS(Converging[LBFGSState]):
 
         fresh = rho[:, -1] == 0
         lr = rate(self.lr * factor, x)[:, 0]
-        first = torch.where(fresh, lr * (1 / g.abs().sum(dim=1)).clamp(max=1), lr)
+        first = torch.where(fresh, lr * (1 / g.abs().sum(dim=1)).clamp(max=1), lr).where(~self.flat(g, oracle), 0)
         _, x_new, f_new, g_new = line_search(self, self.line_search, oracle, x, d, f, g, first)
         s, y = x_new - x, g_new - g
         sy, yy = dot(s, y), dot(y, y)
         keep = sy > torch.finfo(x.dtype).eps * yy
         S, Y = _push(S, s, keep), _push(Y, y, keep)
         rho = torch.where(keep[:, None], torch.cat([rho[:, 1:], (1 / sy)[:, None]], dim=1), rho)
-        rests = self.rests(x, x_new, oracle, factor)
-        rho = rho.where(~rests[:, None], 0)
-        return x_new, LBFGSState(t + 1, S, Y, rho, x_new, f_new, g_new, rests & fresh | self.flat(g_new, oracle))
+        still = (x_new == x).all(dim=1)
+        rho = rho.where(~still[:, None], 0)
+        rest = self.rests(still & fresh, g_new, oracle, factor)
+        return x_new, LBFGSState(t + 1, S, Y, rho, x_new, f_new, g_new, rest)
 
 
 def _direction(g: Params, S: Tensor, Y: Tensor, rho: Tensor, pairs: int) -> Params:

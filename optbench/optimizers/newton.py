@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from ..aligned import eigen
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params, Product
 from .converging import Converging
-from .curvature import LIMIT, Dense, aligned, check_curved, dense, dense_bytes, rate, searching, times
+from .curvature import LIMIT, Dense, aligned, check_curved, dense, dense_bytes, rate, times
 from .line_search import line_search
 
 
 class NewtonState(NamedTuple):
-    """t: steps taken; f: the loss where the last step began; done: has converged; [trials] both."""
+    """x: where the last step ended; f, rest: as in `Converging`, [trials]."""
 
-    t: int
+    x: Params
     f: Loss
-    done: Bool[Tensor, "trials"]
+    rest: Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +81,8 @@ class Newton(Converging[NewtonState]):
         check_ordered(self, "c1 must not lie above c2", self.c1, self.c2)
 
     def init(self, params: Params, layout: Layout) -> NewtonState:
-        f = torch.full_like(params[:, 0], torch.nan)
-        return NewtonState(0, f, torch.zeros_like(f, dtype=torch.bool))
+        nowhere = torch.full_like(params, torch.nan)
+        return NewtonState(nowhere, nowhere[:, 0].clone(), torch.full_like(nowhere[:, 0], -torch.inf))
 
     def check(self, params: Params, oracle: Oracle) -> None:
         super().check(params, oracle)
@@ -94,10 +94,10 @@ class Newton(Converging[NewtonState]):
     def search(self, params: Params, state: NewtonState, oracle: Oracle, factor: Hyper) -> tuple[Params, NewtonState]:
         f, g, product = oracle.hessian(params)
         x = self._moved(params, f, g, product, oracle, factor)
-        return x, NewtonState(state.t + 1, f, self.rests(params, x, oracle, factor) | self.flat(g, oracle))
+        return x, NewtonState(x, f, self.rests((x == params).all(dim=1), g, oracle, factor))
 
     def _moved(self, x: Params, f: Loss, g: Params, product: Product, oracle: Oracle, factor: Hyper) -> Params:
-        rows = searching(g)
+        rows = self.going(g, oracle)
         if len(rows) == 0:
             return x
         H, damping = dense(product, g, rows), rate(self.damping, x)[rows]

@@ -12,17 +12,18 @@ from torch import Tensor
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Matrix, Oracle, Params, Product, Rows
 from .converging import Converging
-from .curvature import check_curved, chosen, gain, rate, searching
+from .curvature import check_curved, chosen, gain, rate
 from .line_search import Rowwise, dot
 
 
 class TrustRegionState(NamedTuple):
-    """radius: of the ball in which the model is trusted; f: the loss where the last step began; done: has converged;
-    [trials] all."""
+    """radius: of the ball in which the model is trusted; x: where the last step ended, [trials, n]; f, rest: as in
+    `Converging`; [trials] all others."""
 
     radius: Float[Tensor, "trials"]
+    x: Params
     f: Loss
-    done: Bool[Tensor, "trials"]
+    rest: Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,8 @@ class TrustRegion(Converging[TrustRegionState]):
 
     def init(self, params: Params, layout: Layout) -> TrustRegionState:
         radius = rate(self.radius, params)[:, 0].clone()
-        return TrustRegionState(radius, torch.full_like(radius, torch.nan), torch.zeros_like(radius, dtype=torch.bool))
+        nowhere = torch.full_like(params, torch.nan)
+        return TrustRegionState(radius, nowhere, nowhere[:, 0].clone(), torch.full_like(radius, -torch.inf))
 
     def check(self, params: Params, oracle: Oracle) -> None:
         super().check(params, oracle)
@@ -88,9 +90,11 @@ class TrustRegion(Converging[TrustRegionState]):
     ) -> tuple[Params, TrustRegionState]:
         x, radius, lr = params, state.radius, rate(self.lr * factor, params)
         f, g, product = oracle.curved(self.matrix, x)
-        rows = searching(g)
+        rows = self.going(g, oracle)
         if len(rows) == 0:
-            return x, TrustRegionState(radius, f, self.rests(x, x, oracle, factor))
+            return x, TrustRegionState(
+                radius, x, f, self.rests(torch.ones_like(f, dtype=torch.bool), g, oracle, factor)
+            )
         p, Bp, edge = steihaug(product, g[rows], radius[rows], rows, self.most_products)
         s, Bs = lr[rows] * p, lr[rows] * Bp
         onward = x[rows] + s
@@ -100,8 +104,9 @@ class TrustRegion(Converging[TrustRegionState]):
         most, eta = rate(self.max_radius, x)[rows, 0], rate(self.eta, x)[rows, 0]
         grown = torch.where((rho > 0.75) & edge, torch.minimum(2 * radius[rows], most), radius[rows])
         radius = radius.index_copy(0, rows, grown.where(rho >= 0.25, 0.25 * radius[rows]))
-        done = self.rests(x, x.index_copy(0, rows, onward), oracle, factor) | self.flat(g, oracle)
-        return x.index_copy(0, rows, onward.where((rho > eta)[:, None], x[rows])), TrustRegionState(radius, f, done)
+        still = (x.index_copy(0, rows, onward) == x).all(dim=1)
+        x = x.index_copy(0, rows, onward.where((rho > eta)[:, None], x[rows]))
+        return x, TrustRegionState(radius, x, f, self.rests(still, g, oracle, factor))
 
 
 def steihaug(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,14 @@ from optbench.problems.logistic_regression import LogisticRegression
 from optbench.problems.quadratic import Quadratic
 from optbench.problems.rosenbrock import Rosenbrock
 
-from optbench.interfaces import OracleModifier, Problem
+from optbench.interfaces import Modifier, Problem, Schedule, UpdateModifier
+from optbench.modifiers.cautious import Cautious
 from optbench.modifiers.clip_norm import ClipNorm
 from optbench.modifiers.gradient_noise import GradientNoise
 from optbench.modifiers.l2 import L2
+from optbench.modifiers.lookahead import Lookahead
 from optbench.modifiers.sam import SAM
+from optbench.modifiers.weight_decay import WeightDecay
 from optbench.optimizers import OPTIMIZERS
 from optbench.optimizers.converging import Converging
 from optbench.oracle import BatchOracle
@@ -30,6 +34,10 @@ STEPS = 150
 
 def counts(trials: Trials) -> torch.Tensor:
     return torch.as_tensor(trials.oracle.evaluations()).expand(len(trials.seeds)).clone()
+
+
+def at_rest(trials: Trials) -> torch.Tensor:
+    return trials.state.rest > -float("inf")
 
 
 def running(name: str, problem: Problem, seeds: list[int], *modifiers: Any) -> Trials:
@@ -47,7 +55,7 @@ def test_who_has_converged_is_neither_evaluated_nor_moved(name: str) -> None:
         for k in ended:
             assert counts(trials)[k] == before[k]
             assert torch.equal(trials.params[k], point[k])
-        ended |= {k: (step, point[k]) for k in range(3) if trials.state.done[k] and k not in ended}
+        ended |= {k: (step, point[k]) for k in range(3) if at_rest(trials)[k] and k not in ended}
     assert sorted(ended) == [0, 1, 2]
     assert len({step for step, _ in ended.values()}) > 1  # some went on beside others who had ended
     torch.testing.assert_close(trials.params, torch.ones(3, 2, dtype=torch.float64), rtol=1e-6, atol=0)
@@ -73,7 +81,7 @@ def test_a_rate_of_zero_is_no_end(name: str) -> None:
     start = trials.params
     trials.step(0)
     assert torch.equal(trials.params, start)
-    assert not trials.state.done.any()
+    assert not at_rest(trials).any()
     for step in range(1, 8):
         trials.step(step)
     assert (problem.loss(trials.params, None) < problem.loss(start, None)).all()
@@ -84,7 +92,7 @@ def test_nobody_ends_while_the_objective_changes(name: str) -> None:
     trials = running(name, Quadratic(n=5, noise=0.1), [0, 1])
     for step in range(12):
         trials.step(step)
-        assert not trials.state.done.any()
+        assert not at_rest(trials).any()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,14 +101,71 @@ def test_a_trial_ends_at_its_own_gtol(name: str) -> None:
     trials = Trials(problem, OPTIMIZERS[name](gtol=gtol), Constant(), [], [1, 1], STEPS)
     for step in range(STEPS):
         trials.step(step)
-    assert trials.state.done.all()
+    assert at_rest(trials).all()
     assert (problem.loss_and_grad(trials.params, None)[1].abs().amax(dim=1) <= gtol[:, 0]).all()
     assert counts(trials)[0] < counts(trials)[1]
 
 
-@pytest.mark.parametrize("modifier", [ClipNorm(), SAM(), GradientNoise()], ids=["clip_norm", "sam", "gradient_noise"])
+@dataclass(frozen=True, kw_only=True)
+class Dip(Schedule):
+    """Hardly any rate in steps 2 to 5, all of it before and after."""
+
+    def factor(self, step: int, steps: int, state: Any) -> float:
+        return 1e-60 if 2 <= step < 6 else 1.0
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_gradient_that_is_not_that_of_the_loss_is_refused(name: str, modifier: OracleModifier) -> None:
+def test_who_rests_at_a_small_rate_goes_on_at_a_larger_one(name: str) -> None:
+    trials = Trials(Rosenbrock(n=2), OPTIMIZERS[name](), Dip(), [], [0, 1], STEPS)
+    resting = 0
+    for step in range(STEPS):
+        trials.step(step)
+        resting += int(at_rest(trials).all()) if 2 <= step < 6 else 0
+    assert resting > 0
+    torch.testing.assert_close(trials.params, torch.ones(2, 2, dtype=torch.float64), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("modifier", [WeightDecay(strength=0.1), Lookahead()], ids=["weight_decay", "lookahead"])
+@pytest.mark.parametrize("name", NAMES)
+def test_who_is_moved_by_a_modifier_is_asked_there(name: str, modifier: UpdateModifier) -> None:
+    problem = Quadratic(n=4)
+    trials = Trials(problem, OPTIMIZERS[name](gtol=1e-2), Constant(), [modifier], [0, 1], 60)
+    for step in range(60):
+        point = trials.params
+        torch.testing.assert_close(trials.step(step), problem.loss(point, None), rtol=1e-12, atol=0)
+        rests = at_rest(trials) & (trials.params == point).all(dim=1)
+        assert (problem.loss_and_grad(point, None)[1].abs().amax(dim=1)[rests] <= 1e-2).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_with_a_gtol_the_loss_is_that_of_the_point_and_the_end_is_where_it_is_reached(name: str) -> None:
+    problem = Rosenbrock(n=2)
+    trials = Trials(problem, OPTIMIZERS[name](gtol=1.0), Constant(), [], [0, 1, 2], STEPS)
+    for step in range(STEPS):
+        point = trials.params
+        steep = problem.loss_and_grad(point, None)[1].abs().amax(dim=1)
+        torch.testing.assert_close(trials.step(step), problem.loss(point, None), rtol=0, atol=0)
+        assert torch.equal(trials.params[steep <= 1.0], point[steep <= 1.0])
+    assert at_rest(trials).all()
+
+
+def test_products_of_a_trial_that_begins_at_zero_are_not_asked_for_others_sake() -> None:
+    problem, decay = Rosenbrock(n=2), column(0.0, 0.95)
+    both = Trials(problem, OPTIMIZERS["hessian_free"](decay=decay), Constant(), [], [3, 3], 30)
+    alone = Trials(problem, OPTIMIZERS["hessian_free"](decay=0.0), Constant(), [], [3], 30)
+    for step in range(30):
+        both.step(step)
+        alone.step(step)
+    assert counts(both)[0] == counts(alone)[0]
+
+
+@pytest.mark.parametrize(
+    "modifier",
+    [ClipNorm(), SAM(), GradientNoise(), Cautious()],
+    ids=["clip_norm", "sam", "gradient_noise", "cautious"],
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gradient_that_is_not_that_of_the_loss_is_refused(name: str, modifier: Modifier) -> None:
     problem = Rosenbrock(n=2)
     params = problem.start([0])
     oracle = wrapped(BatchOracle(problem, problem.stream([0]), 1), [modifier], params, [0], 10)

@@ -58,15 +58,16 @@ def setting(
     below: float | None = None,
     choices: Iterable[Any] = (),
     optional: bool = False,
+    at_start: bool = False,
 ) -> Any:
     """A dataclass field with a range: `lr: Hyper = setting(1e-3, least=0)` must lie in [0, inf).
 
     A default that is an int (not a bool) makes the setting whole; a tuple default checks each item. `optional` lets
-    None through.
+    None through. `at_start`: it is looked at before the first step alone, so that no schedule could change it.
     """
     whole = isinstance(default, int) and not isinstance(default, bool)
     legal = Range(least, above, most, below, tuple(choices), whole, optional)
-    return field(default=default, metadata={"range": legal})
+    return field(default=default, metadata={"range": legal, "at_start": at_start})
 
 
 def check_settings(owner: Any) -> None:

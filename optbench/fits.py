@@ -64,9 +64,7 @@ def remarks(runs: Sequence[Run]) -> list[str]:
         schedule = run.build_schedule()
         state = schedule.init(1, steps)
         highest = max(float(schedule.factor(step, steps, state)) for step in looked_at(steps))
-        told = (
-            f"in {steps} steps the rate comes to {highest:.2g} of its value at most; shorten the warm-up or set steps"
-        )
+        told = f"of its full rate, {highest:.2g} is the most that it comes to within steps={steps}"
         lines[name, steps] = f"schedule {name}: {told}" if highest < LOW else ""
     return [line for line in lines.values() if line]
 

@@ -214,7 +214,8 @@ SAMPLES = {"search": "search.lr=[1e-4,1]", "tuning": "tuning.method=grid", "sche
 
 def _run(config: dict[str, Any], fixed: set[str]) -> Run:
     for key in ("search", "tuning", "schedules"):
-        if not isinstance(config[key] or {}, Mapping):
+        empty = config[key] is None and key != "tuning"
+        if not empty and not isinstance(config[key], Mapping):
             raise UsageError(f"{key}={config[key]}: expected settings, such as {SAMPLES[key]}")
     optimizer = {key: value for key, value in config["optimizer"].items() if key != "search"}
     if "optimizer.class" in fixed and optimizer["name"] != "from_torch":

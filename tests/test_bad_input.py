@@ -98,6 +98,7 @@ CASES = [
         ["run", "optimizer=torch.optim.NAdam", "optimizer.lr=-1"],
         "NAdam refuses lr=-1, whose default is 0.002 (Invalid learning rate: -1)",
     ),
+    (["run", "tuning=null"], "tuning=None: expected settings, such as tuning.method=grid"),
     (["run", "optimizer=nopackage.Class"], "there is no package 'nopackage'"),
     (["run", "optimizer=./none.py:Mine"], "there is no file ./none.py"),
     (["run", "optimizer=./mine.py:Mime"], "mine.py defines no 'Mime'; did you mean 'Mine'"),

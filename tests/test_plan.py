@@ -154,8 +154,9 @@ def test_pairs_that_do_not_fit_are_left_out_with_a_line_each() -> None:
 def test_a_schedule_that_never_comes_to_its_rate_is_told_once() -> None:
     words = ["problem=rosenbrock,beale", "optimizer=adam,sgd", "steps=200"]
     (line,) = plan([*words, "schedule=cosine", "schedule.warmup=1000"]).remarks
-    assert line.startswith("schedule cosine(warmup=1000): in 200 steps the rate comes to 0.2 of its value at most")
+    assert line == "schedule cosine(warmup=1000): of its full rate, 0.2 is the most that it comes to within steps=200"
     assert plan([*words, "schedule=cosine", "schedule.warmup=100"]).remarks == []
+    assert plan(["steps=991", "schedule=cyclic", "schedule.up=5"]).remarks == []  # every tenth step is at its floor
 
 
 def test_no_schedule_as_it_stands_is_told_of() -> None:

@@ -49,7 +49,7 @@ class SWA(UpdateModifier):
 
     turn: ClassVar[int] = AVERAGES
 
-    start: Hyper = setting(0.75, least=0, below=1)
+    start: Hyper = setting(0.75, least=0, below=1, at_start=True)
     every: int = setting(1, least=1)
 
     def __post_init__(self) -> None:

@@ -49,7 +49,7 @@ class Adagrad(FirstOrder[AdagradState]):
     eps: Hyper = setting(1e-10, least=0)
     eps_inside: bool = setting(False)
     lr_decay: Hyper = setting(0.0, least=0)
-    initial_accumulator_value: Hyper = setting(0.0, least=0)
+    initial_accumulator_value: Hyper = setting(0.0, least=0, at_start=True)
 
     def __post_init__(self) -> None:
         check_settings(self)

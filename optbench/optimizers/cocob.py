@@ -45,7 +45,7 @@ class COCOB(FirstOrder[COCOBState]):
 
     lr: Hyper = setting(1.0, least=0)
     alpha: Hyper = setting(100.0, least=0)
-    eps: Hyper = setting(1e-8, above=0)
+    eps: Hyper = setting(1e-8, above=0, at_start=True)
 
     def __post_init__(self) -> None:
         check_settings(self)

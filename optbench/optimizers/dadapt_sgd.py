@@ -54,7 +54,7 @@ class DAdaptSGD(FirstOrder[DAdaptSGDState]):
 
     lr: Hyper = setting(1.0, least=0)
     momentum: Hyper = setting(0.0, least=0, below=1)
-    d0: Hyper = setting(1e-6, above=0)
+    d0: Hyper = setting(1e-6, above=0, at_start=True)
     growth_rate: Hyper | None = setting(None, least=1, optional=True)
 
     def __post_init__(self) -> None:

@@ -51,8 +51,8 @@ class DoG(FirstOrder[DoGState]):
     elementwise: ClassVar[bool] = False
 
     lr: Hyper = setting(1.0, least=0)
-    reps_rel: Hyper = setting(1e-6, above=0)
-    eps: Hyper = setting(1e-8, above=0)
+    reps_rel: Hyper = setting(1e-6, above=0, at_start=True)
+    eps: Hyper = setting(1e-8, above=0, at_start=True)
     layerwise: bool = setting(False)
 
     def __post_init__(self) -> None:

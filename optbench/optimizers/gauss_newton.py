@@ -66,7 +66,7 @@ class GaussNewton(Converging[GaussNewtonState]):
     family: ClassVar[str] = "second order"
 
     lr: Hyper = setting(1.0, least=0)
-    tau: Hyper = setting(1e-3, above=0)
+    tau: Hyper = setting(1e-3, above=0, at_start=True)
     scaling: str = setting("identity", choices=("identity", "diagonal"))
     most_evaluations: int = setting(20, least=1)
     gtol: Hyper = setting(0.0, least=0)

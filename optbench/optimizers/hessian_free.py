@@ -69,7 +69,7 @@ class HessianFree(Converging[HessianFreeState]):
     family: ClassVar[str] = "second order"
 
     lr: Hyper = setting(1.0, least=0)
-    damping: Hyper = setting(1.0, least=0)
+    damping: Hyper = setting(1.0, least=0, at_start=True)
     decay: Hyper = setting(0.95, least=0, most=1)
     tolerance: Hyper = setting(5e-4, above=0)
     most_products: int = setting(100, least=1)

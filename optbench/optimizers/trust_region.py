@@ -66,7 +66,7 @@ class TrustRegion(Converging[TrustRegionState]):
 
     lr: Hyper = setting(1.0, least=0)
     matrix: Matrix = setting("hessian", choices=("hessian", "gauss_newton"))
-    radius: Hyper = setting(1.0, above=0)
+    radius: Hyper = setting(1.0, above=0, at_start=True)
     max_radius: Hyper = setting(1000.0, above=0)
     eta: Hyper = setting(0.15, least=0, below=0.25)
     most_products: int = setting(100, least=1)

@@ -6,15 +6,15 @@ from ..interfaces import Schedule
 from .parts import within
 from .reduce_on_plateau import ReduceOnPlateau
 
-MOST = 100
+MOST = 10_000
 """Steps at which a schedule is looked at before a run."""
 
 
 def looked_at(steps: int) -> list[int]:
-    """Steps spread evenly over a budget, the first and the last among them; at most a hundred.
+    """The steps of a budget, or ten thousand spread evenly over a larger one, the first and the last among them.
 
-    >>> looked_at(5), looked_at(1000)[:3], looked_at(1000)[-1]
-    ([0, 1, 2, 3, 4], [0, 10, 20], 999)
+    >>> looked_at(5), len(looked_at(10**6)), looked_at(10**6)[-1]
+    ([0, 1, 2, 3, 4], 10000, 999999)
     """
     if steps <= MOST:
         return list(range(steps))

@@ -122,9 +122,12 @@ def check_scaled(label: str, thing: Any, name: str, key: str) -> None:
         raise UsageError(f"{key}: only the first of the betas can have a schedule, as schedules.momentum")
     if name not in numbers:
         words = [known for known in numbers if known != "lr"]
+        words += ["momentum"] if _is_first_beta(thing, "momentum") else []
         raise UsageError(
             f"{key}: {label} has no number {name!r}{near(name, words)} (it has {', '.join(words) or 'none'})"
         )
+    if any(f.name == name and f.metadata.get("at_start") for f in fields(thing)):
+        raise UsageError(f"{key} has no effect: {label} looks at {name} before the first step alone")
     if isinstance(numbers[name], float) and numbers[name] == 0:
         raise UsageError(f"{key} has no effect: {label} has {name}=0; set it to what the factors are to multiply")
 
@@ -132,7 +135,8 @@ def check_scaled(label: str, thing: Any, name: str, key: str) -> None:
 def check_factors(schedule: Several, steps: int, things: Sequence[tuple[str, Any]]) -> None:
     """Raise a UsageError, one line, where a schedule leads a setting out of its range in a run of so many steps.
 
-    A hundred steps are looked at; of schedules that follow the losses, the first alone.
+    A single setting is looked at where its factor is least and greatest, several at every step; with schedules that follow
+    the losses, at the first step alone.
 
     Args:
         schedule: of the settings of these things.
@@ -141,9 +145,10 @@ def check_factors(schedule: Several, steps: int, things: Sequence[tuple[str, Any
     """
     state = schedule.init(1, steps)
     blind = {key for key, other in schedule.others.items() if follows_losses(other)}
-    for step in looked_at(steps):
-        factors = schedule.factors(step, steps, state)
-        known = {key: factor for key, factor in factors.items() if step == 0 or key not in blind}
+    told = {step: schedule.factors(step, steps, state) for step in looked_at(steps)}
+
+    def check(step: int) -> None:
+        known = {key: factor for key, factor in told[step].items() if step == 0 or key not in blind}
         for name, thing in things:
             own = belonging(known, thing if name else None)
             try:
@@ -151,6 +156,18 @@ def check_factors(schedule: Several, steps: int, things: Sequence[tuple[str, Any
             except ValueError as error:
                 keys = " and ".join(".".join(filter(None, ("schedules", name, setting))) for setting in own)
                 raise UsageError(f"{keys}: at step {step} of {steps}, {error}") from error
+
+    if len(schedule.others) == 1:
+        (key,) = schedule.others
+        try:
+            for end in (min, max):
+                check(end(told, key=lambda step: float(told[step][key])))
+        except UsageError:
+            pass  # where does it leave its range first?
+        else:
+            return
+    for step in told:
+        check(step)
 
 
 def numbers_of(thing: Any) -> dict[str, float | Tensor]:

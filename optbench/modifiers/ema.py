@@ -14,9 +14,10 @@ from .averages import with_statistics
 
 
 class EMAState(NamedTuple):
-    """t: steps made; m: the average; layout: of the parameters."""
+    """t: steps made; weight: of all points in units of the last one's; m: the average; layout: of the parameters."""
 
     t: int
+    weight: Hyper
     m: Params
     layout: Layout
 
@@ -56,15 +57,14 @@ class EMA(UpdateModifier):
         check_settings(self)
 
     def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> EMAState:
-        return EMAState(0, params, layout)
+        return EMAState(0, 0.0, params, layout)
 
     def apply(self, before: Params, after: Params, lr: Rate, state: EMAState) -> tuple[Params, EMAState]:
         t, m, layout = state.t + 1, state.m, state.layout
-        share = 1 - self.decay
-        if self.corrected:
-            share = share / (1 - self.decay**t)
+        weight = self.decay * state.weight + 1
+        share = 1 / weight if self.corrected else 1 - self.decay
         m = after if t == 1 else torch.lerp(m, after, share)
-        return after, EMAState(t, m, layout)
+        return after, EMAState(t, weight, m, layout)
 
     def judged(self, params: Params, state: EMAState) -> Params:
         return with_statistics(state.m, params, state.layout)

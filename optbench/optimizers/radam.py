@@ -62,12 +62,14 @@ class RAdam(FirstOrder[RAdamState]):
         t = state.t + 1
         m = torch.lerp(state.m, grad, 1 - b1)
         v = torch.lerp(state.v, grad * grad, 1 - b2)
-        step, long, corrected = lr / (1 - b1**t) * m, 2 / (1 - b2) - 1, 1 - b2**t
+        step = lr / (1 - b1**t) * m
+        b2 = b2.double() if isinstance(b2, Tensor) else b2  # ρ is a small difference of large numbers
+        long, corrected = 2 / (1 - b2) - 1, 1 - b2**t
         rho = long - 2 * t * b2**t / corrected
         if isinstance(rho, Tensor):
             sure = rho > 5
-            adaptive = (_rectification(torch.where(sure, rho, 6), long) * corrected**0.5) / v.sqrt().add_(self.eps)
-            step = step * torch.where(sure, adaptive, 1)
+            factor = _rectification(torch.where(sure, rho, 6), long) * corrected**0.5
+            step = step * torch.where(sure, factor.to(v.dtype) / v.sqrt().add_(self.eps), 1)
         elif rho > 5:
             step.mul_(_rectification(rho, long) * corrected**0.5).div_(v.sqrt().add_(self.eps))
         return params - step, RAdamState(t, m, v)

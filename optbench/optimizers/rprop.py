@@ -11,9 +11,6 @@ from torch import Tensor
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 
-TINY = 1e-300
-
-
 class RpropState(NamedTuple):
     """g: the last gradient, 0 where it was not followed; d: step lengths, in units of the parameters; each [trials, n]."""
 
@@ -67,5 +64,6 @@ class Rprop(FirstOrder[RpropState]):
         d = torch.where(turned, state.d * shrink, torch.where(product > 0, state.d * grow, state.d))
         d = d.clamp(min=least).clamp(max=most)
         g = grad.masked_fill(turned, 0)
-        part = lr / (self.lr.clamp(min=TINY) if isinstance(self.lr, Tensor) else max(self.lr, TINY))
+        tiny = torch.finfo(params.dtype).tiny
+        part = lr / (self.lr.clamp(min=tiny) if isinstance(self.lr, Tensor) else max(self.lr, tiny))
         return params - part * d * g.sign(), RpropState(g, d)

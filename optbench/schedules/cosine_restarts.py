@@ -25,6 +25,7 @@ class CosineRestarts(Warmed):
 
     Args:
         warmup: length of a linear rise before it; 0 none, up to 1 a part of the run, above 1 a number of steps.
+            The formula and all other times are about the steps after it.
         t_0: length of the first cycle; up to 1 a part of the run, above 1 a number of steps. With the default, 1/7, three
             cycles fill the run.
         t_mult: growth of the cycles, at least 1.

@@ -19,6 +19,7 @@ class Halving(Warmed):
 
     Args:
         warmup: length of a linear rise before it; 0 none, up to 1 a part of the run, above 1 a number of steps.
+            The formula and all other times are about the steps after it.
         every: the interval T₀; up to 1 a part of the run, above 1 a number of steps. The default ends at 1/16.
         gamma: what each interval leaves of the rate, in (0, 1].
 

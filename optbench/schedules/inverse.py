@@ -21,6 +21,7 @@ class Inverse(Warmed):
 
     Args:
         warmup: length of a linear rise before it; 0 none, up to 1 a part of the run, above 1 a number of steps.
+            The formula and all other times are about the steps after it.
         rate: decay over the whole run; the default ends near 1/11.
 
     Raises:

@@ -19,6 +19,7 @@ class Linear(Warmed):
 
     Args:
         warmup: length of a linear rise before it; 0 none, up to 1 a part of the run, above 1 a number of steps.
+            The formula and all other times are about the steps after it.
         until: the time τ at which the line ends; up to 1 a part of the run, above 1 a number of steps.
         start: the part of the rate with which it starts; below end the line rises.
         end: what is left of the rate from τ on; textbooks suggest 1 %.

@@ -18,8 +18,8 @@ class MultiStep(Warmed):
         factor(step) = gamma^(number of milestones m with m ≤ step)
 
     Args:
-        warmup: length of a linear rise before it; 0 none, up to 1 a part of the run, above 1 a number of steps. Milestones
-            count from its end.
+        warmup: length of a linear rise before it; 0 none, up to 1 a part of the run, above 1 a number of steps.
+            The formula and all other times are about the steps after it.
         milestones: list of times; up to 1 a part of the run, above 1 a number of steps. One that stands there twice counts
             twice.
         gamma: what each milestone leaves of the rate, in (0, 1].

@@ -33,7 +33,7 @@ class OneCycle(Schedule):
 
     Source: Smith & Topin, "Super-convergence: very fast training of neural networks using large learning rates", 2018,
     https://arxiv.org/abs/1708.07120 (three phases, linear); fastai's form is two phases of cosines. Same result as
-    torch.optim.lr_scheduler.OneCycleLR.
+    torch.optim.lr_scheduler.OneCycleLR, which divides by zero where pct_start · steps is 1.
     """
 
     pct_start: Hyper = setting(0.3, least=0, most=1)

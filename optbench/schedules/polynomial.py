@@ -19,6 +19,7 @@ class Polynomial(Warmed):
 
     Args:
         warmup: length of a linear rise before it; 0 none, up to 1 a part of the run, above 1 a number of steps.
+            The formula and all other times are about the steps after it.
         until: the time τ at which the decay ends; up to 1 a part of the run, above 1 a number of steps.
         power: 1 is a straight line; larger ones fall sooner.
         end: what is left of the rate from τ on, in [0, 1].

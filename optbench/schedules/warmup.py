@@ -21,7 +21,7 @@ class Warmup(Schedule):
         exponential:  r(t) = 1 − e^(−2 t / w)
         constant:     r(t) = 0 for t ≤ w, 1 afterwards
 
-    Linear and exponential take the same sum off the factors, w / 2: the published rule of thumb is w = 2 / (1 − β₂)
+    Linear and exponential take about the same sum off the factors, (w − 1) / 2: the published rule of thumb is w = 2 / (1 − β₂)
     for both. A schedule with a setting `warmup` begins when the rise is over; here it goes on beneath it.
 
     Args:

@@ -18,7 +18,8 @@ class WSD(Schedule):
 
         linear: f(u) = 1 − u        cosine: f(u) = ½ (1 + cos πu)        sqrt: f(u) = 1 − √u
 
-    Until the decay begins nothing depends on the budget: one run can be branched into several budgets.
+    Where the rise is given as a number of steps, nothing depends on the budget until the decay begins: one run can then be
+    branched into several budgets.
 
     Args:
         warmup: the length w of the rise; 0 none, up to 1 a part of the run, above 1 a number of steps.

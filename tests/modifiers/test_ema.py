@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from optbench.problems.mlp import MLP
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_avg_fn
 
+from optbench.interfaces import Layout
 from optbench.modifiers.ema import EMA
 from optbench.optimizers.adam import Adam
 from optbench.schedules.constant import Constant
@@ -70,6 +72,17 @@ def test_corrected_it_is_the_weighted_mean_of_all_points() -> None:
         weights = torch.stack([decay ** (step - i) for i in range(step + 1)])
         expected = (weights * torch.stack(passed)).sum(dim=0) / weights.sum(dim=0)
         torch.testing.assert_close(trials.judged, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_with_a_decay_that_changes_each_point_has_the_product_of_what_came_after_it() -> None:
+    decays = [0.9, 0.5, 0.8, 0.2]
+    state = EMA(decay=0.9, corrected=True).init(torch.zeros(1, 1), Layout.point(1), [0], 4)
+    points = torch.tensor([[3.0], [-1.0], [4.0], [10.0]])
+    for decay, point in zip(decays, points, strict=True):
+        rule = EMA(decay=decay, corrected=True)
+        _, state = rule.apply(point[None], point[None], 0.1, state)
+    weights = torch.tensor([math.prod(decays[k + 1 :]) for k in range(4)])
+    torch.testing.assert_close(rule.judged(points[:1], state)[0], (weights * points[:, 0]).sum()[None] / weights.sum())
 
 
 def test_averages_worked_by_hand() -> None:

@@ -47,6 +47,16 @@ def test_the_first_five_steps_follow_the_mean_gradient_and_the_sixth_is_scaled()
     assert before - x.item() == pytest.approx(0.5 * r, rel=1e-9)
 
 
+def test_in_float32_betas_of_each_trial_switch_where_those_of_torch_do() -> None:
+    """With β₂ near 1, ρ is a difference of large numbers."""
+    problem, betas = TinyNet(dtype=torch.float32), [(0.9, 0.9999), (0.9, 0.99999)]
+    columns = tuple(torch.tensor(values)[:, None] for values in zip(*betas, strict=True))
+    path = Loop(problem, RAdam(lr=1e-2, betas=columns), [7, 7]).run(60)
+    for k, pair in enumerate(betas):
+        theirs = torch_path(problem, torch.optim.RAdam, 7, 60, lr=1e-2, betas=pair)
+        torch.testing.assert_close(path[:, k], theirs, rtol=2e-4, atol=2e-5)
+
+
 def test_trials_may_be_on_both_sides_of_the_switch() -> None:
     b2 = torch.tensor([[0.0], [0.6], [0.9], [0.999]], dtype=torch.float64)
     lr = torch.tensor([[1e-4], [1e-4], [1e-2], [1e-2]], dtype=torch.float64)

@@ -55,9 +55,11 @@ def test_only_the_signs_of_gradients_matter() -> None:
     assert walk(rule, gradients, ones) == walk(rule, [1e6 * g for g in gradients], ones)
 
 
-def test_a_trial_with_a_rate_of_zero_stays_beside_others_that_move() -> None:
-    path = Loop(Rosenbrock(), Rprop(lr=column(0.0, 0.1)), [0, 0]).run(5)
-    assert torch.equal(path[-1, 0], Rosenbrock().start([0])[0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_trial_with_a_rate_of_zero_stays_beside_others_that_move(dtype: torch.dtype) -> None:
+    problem = Rosenbrock(dtype=dtype)
+    path = Loop(problem, Rprop(lr=column(0.0, 0.1).to(dtype)), [0, 0]).run(5)
+    assert torch.equal(path[-1, 0], problem.start([0])[0])
     assert not torch.equal(path[-1, 1], path[-1, 0])
 
 

@@ -51,6 +51,15 @@ def inverse(matrix: Matrices, damping: Float[Tensor, "trials 1"]) -> Matrices:
     return torch.cholesky_inverse(root.where(good, identity))[:, :n, :n].where(good, torch.nan)
 
 
+def check_solvable(dtype: torch.dtype) -> None:
+    """Raise a ValueError, one line, unless torch solves with matrices of this type."""
+    if dtype not in (torch.float32, torch.float64):
+        name = str(dtype).removeprefix("torch.")
+        raise ValueError(
+            f"it solves with matrices, which torch does in float32 and float64, not in {name}; set dtype=float32"
+        )
+
+
 def eigen(symmetric: Matrices) -> tuple[Float[Tensor, "trials n"], Matrices]:
     """Eigenvalues, ascending, and eigenvectors in columns; nan for a trial whose matrix is not finite.
 

@@ -151,6 +151,18 @@ def test_pairs_that_do_not_fit_are_left_out_with_a_line_each() -> None:
     assert line.startswith("kfac on rosenbrock: K-FAC needs a network with linear or convolution layers")
 
 
+@pytest.mark.parametrize("name", ["newton", "gauss_newton", "natural_gradient", "kfac", "shampoo", "soap", "psgd_kron"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_methods_that_solve_with_matrices_are_left_out_where_torch_cannot(name: str, dtype: str) -> None:
+    problem = ["problem=mlp", "problem.data=iris", "problem.hidden=[4]"]
+    planned = plan([*problem, f"optimizer=sgd,{name}", f"dtype={dtype}"])
+    assert [run.labels["optimizer"] for run in planned.runs] == ["sgd"]
+    (line,) = planned.left_out
+    assert line.endswith(
+        f"it solves with matrices, which torch does in float32 and float64, not in {dtype}; set dtype=float32"
+    )
+
+
 def test_a_schedule_that_never_comes_to_its_rate_is_told_once() -> None:
     words = ["problem=rosenbrock,beale", "optimizer=adam,sgd", "steps=200"]
     (line,) = plan([*words, "schedule=cosine", "schedule.warmup=1000"]).remarks

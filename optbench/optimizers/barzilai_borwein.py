@@ -40,11 +40,11 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
         a = sᵀs / sᵀy  (long)    or    a = sᵀy / yᵀy  (short),   kept within `lengths`
 
     On a quadratic 1/a lies between its curvatures, and f falls in the long run, not at every step. Elsewhere a step is
-    halved until f(x − a g) ≤ the greatest of the last `memory` losses − 1e-4 · a ‖g‖²; memory = 0 takes every step. Where the
-    curvature sᵀy is not positive, the length just used is kept. A schedule multiplies every step. Both gradients of a pair
-    come from the same minibatch, which takes two evaluations a step; where the objective is fixed, a point's loss and
+    halved until f(x − a g) ≤ the greatest of the last `memory` losses − 1e-4 · a ‖g‖²; memory = 0 takes every step. Where
+    the curvature sᵀy is not positive, the length just used is kept. A schedule multiplies every step. Both gradients of a
+    pair come from the same minibatch, which takes two evaluations a step; where the objective is fixed, a point's loss and
     gradient are kept and one is enough. There a trial has converged once its step is too short to move it, and is asked
-    nothing more.
+    nothing more unless a modifier moves it or its rate rises.
 
     Args:
         lr: length of the first step for a gradient of length one; later ones do not depend on it.

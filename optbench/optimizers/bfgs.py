@@ -41,12 +41,13 @@ class BFGS(Converging[BFGSState]):
         H ← (I − ρ s yᵀ) H (I − ρ y sᵀ) + ρ s sᵀ,   s = xₖ₊₁ − xₖ,  y = gₖ₊₁ − gₖ,  ρ = 1/sᵀy,
             begun with (sᵀy / yᵀy) I at the first pair
 
-    The strong Wolfe line search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|; backtracking
-    asks for the first alone and halves a. Where the objective is fixed, a point's loss and gradient are kept for the
-    next step; a trial has converged once its gradient is zero or no step along −g lowers its loss, and is asked nothing
-    more. A pair without positive curvature sᵀy is left out; a direction that does not descend, or along which no step is
-    found, begins the matrix anew. Each step costs about 6 n² operations and holds n² numbers twice, so that a trial's matrix
-    may take 256 MiB: 8,192 parameters in float32, 5,792 in float64; L-BFGS has no such bound.
+    The strong Wolfe line search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|; backtracking asks for
+    the first alone and halves a. Where the objective is fixed, a point's loss and gradient are kept for the next step; a
+    trial has converged once its gradient is zero or no step along −g lowers its loss, and is asked nothing more unless a
+    modifier moves it or its rate rises. A pair without positive curvature sᵀy is left out; a direction that does not
+    descend, or along which no step is found, begins the matrix anew. Each step costs about 6 n² operations and holds n²
+    numbers twice, so that a trial's matrix may take 256 MiB: 8,192 parameters in float32, 5,792 in float64; L-BFGS has no
+    such bound.
 
     Args:
         lr: first length that the line search tries; 1 is the quasi-Newton step. Schedules multiply it.

@@ -42,10 +42,10 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
         β = gᵀg / dᵀy                   dai_yuan
 
     The search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|. It begins at the length that would
-    promise the fall of the last step, a_before · (bᵀd_before) / (gᵀd), times lr; in a trial's first step, and after one that
-    failed, at lr · min(1, 1/‖g‖₁). A direction that does not descend gives way to −g. Where the objective is fixed, a
-    point's loss and gradient are kept for the next step; a trial has converged once its gradient is zero or no step along −g
-    lowers its loss, and is asked nothing more.
+    promise the fall of the last step, a_before · (bᵀd_before) / (gᵀd), times lr; in a trial's first step, and after one
+    that failed, at lr · min(1, 1/‖g‖₁). A direction that does not descend gives way to −g. Where the objective is fixed, a
+    point's loss and gradient are kept for the next step; a trial has converged once its gradient is zero or no step along
+    −g lowers its loss, and is asked nothing more unless a modifier moves it or its rate rises.
 
     Args:
         lr: multiple of the first length that the line search tries. Schedules multiply it.

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..aligned import filled
+from ..aligned import check_solvable, filled
 from ..errors import one_line
 from ..interfaces import Hyper, Loss, Matrix, Oracle, Params, Product, Rows
 from .line_search import Rowwise
@@ -30,6 +30,8 @@ def check_curved(matrix: Matrix, params: Params, oracle: Oracle, limit: int | No
         ValueError: there are too many parameters, or the matrix cannot be told; one line that says what is needed.
     """
     n = params.shape[1]
+    if limit is not None:
+        check_solvable(params.dtype)
     if limit is not None and n > limit:
         raise ValueError(
             f"it holds a matrix of all parameters, for at most {limit:,} of them, not {n:,}; take hessian_free or trust_region"

@@ -43,7 +43,8 @@ class GaussNewton(Converging[GaussNewtonState]):
 
     G is found column by column: a step counts 1 + 2n evaluations and one for each s that is tried; only trials without
     success try again. A trial whose gradient is zero or not finite stays where it is; where the objective is fixed, such a
-    trial has converged, as one has whose step is too short to move it, and is asked nothing more.
+    trial has converged, as one has whose step is too short to move it, and is asked nothing more unless a modifier moves it
+    or its rate rises.
 
     Args:
         lr: part of the step that is made; 1 is the method's own. Schedules multiply it.

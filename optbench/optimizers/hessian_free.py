@@ -44,8 +44,9 @@ class HessianFree(Converging[HessianFreeState]):
     on, and one for each a; trials that are done take no part in further ones. All look at the step's batch, which should be
     large: the author uses all of the data for g and f, and thousands of samples for G. Not taken over from the paper are
     preconditioning, which needs gradients of single samples, and choosing among earlier iterates of conjugate gradients. A
-    trial whose gradient is zero or not finite stays where it is, as does one for which no a is found. Where the objective is
-    fixed, a trial has converged once its gradient is zero or its step too short to move it, and is asked nothing more.
+    trial whose gradient is zero or not finite stays where it is, as does one for which no a is found. Where the objective
+    is fixed, a trial has converged once its gradient is zero or its step too short to move it, and is asked nothing more
+    unless a modifier moves it or its rate rises.
 
     Args:
         lr: first length a; 1 is the method's own. Schedules multiply it.

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..aligned import Matrices, inverse, product
+from ..aligned import Matrices, check_solvable, inverse, product
 from ..checks import check_settings, setting
 from ..interfaces import Factors, Hyper, Layout, Optimizer, Oracle, Params
 from .muon import beside
@@ -86,6 +86,7 @@ class KFAC(Optimizer[KFACState]):
     def check(self, params: Params, oracle: Oracle) -> None:
         if not oracle.kronecker(params):
             raise ValueError(NONE)
+        check_solvable(params.dtype)
 
     def init(self, params: Params, layout: Layout) -> KFACState:
         return KFACState(0, {}, {}, {}, torch.zeros_like(params), layout)

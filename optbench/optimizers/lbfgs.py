@@ -39,11 +39,11 @@ class LBFGS(Converging[LBFGSState]):
         x ← x + a d,   a from a line search that begins at lr
                        (in a trial's first step, and after its memory was cleared, at lr · min(1, 1/‖g‖₁))
 
-    The strong Wolfe line search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|; backtracking
-    asks for the first alone and halves a. Where the objective is fixed, a point's loss and gradient are kept for the
-    next step; a trial has converged once its gradient is zero or no step along −g lowers its loss, and is asked nothing more.
-    A direction that does not descend, or along which no step is found, clears its memory. Every step waits for the device
-    several times: the search must see what it found.
+    The strong Wolfe line search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|; backtracking asks for
+    the first alone and halves a. Where the objective is fixed, a point's loss and gradient are kept for the next step; a
+    trial has converged once its gradient is zero or no step along −g lowers its loss, and is asked nothing more unless a
+    modifier moves it or its rate rises. A direction that does not descend, or along which no step is found, clears its
+    memory. Every step waits for the device several times: the search must see what it found.
 
     Args:
         lr: first length that the line search tries; 1 is the quasi-Newton step. Schedules multiply it.

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..aligned import Matrices
-from ..interfaces import Layout, Params
+from ..aligned import Matrices, check_solvable
+from ..interfaces import Layout, Oracle, Params
 
 Vectors = Float[Tensor, "trials _"]
 
@@ -17,6 +17,12 @@ Vectors = Float[Tensor, "trials _"]
 def is_matrix(shape: tuple[int, ...]) -> bool:
     """At least two rows and two columns; a convolution's kernels are rows of all that one output sees."""
     return len(shape) > 1 and shape[0] > 1 and any(size > 1 for size in shape[1:])
+
+
+def check_matrices(params: Params, oracle: Oracle) -> None:
+    """Raise a ValueError, one line, where the layers have matrices of a type that torch does not solve with."""
+    if any(map(is_matrix, oracle.layout.shapes)):
+        check_solvable(params.dtype)
 
 
 def matrices(params: Params, layout: Layout) -> dict[str, Matrices]:

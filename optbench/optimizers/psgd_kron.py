@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ..aligned import Matrices, product, solved, square
 from ..checks import check_settings, setting
-from ..interfaces import FirstOrder, Hyper, Layout, Params
+from ..interfaces import FirstOrder, Hyper, Layout, Oracle, Params
 from ..randomness import Randomness
 from .adamw import AdamW, AdamWState
-from .matrices import joined, matrices, vectors
+from .matrices import check_matrices, joined, matrices, vectors
 from .muon import beside
 from .powers import power
 
@@ -88,6 +88,9 @@ class PSGDKron(FirstOrder[PSGDKronState]):
     @cached_property
     def _adamw(self) -> AdamW:
         return AdamW(betas=self.vector_betas, eps=self.vector_eps, weight_decay=self.weight_decay)
+
+    def check(self, params: Params, oracle: Oracle) -> None:
+        check_matrices(params, oracle)
 
     def init(self, params: Params, layout: Layout) -> PSGDKronState:
         found, QL, QR = matrices(params, layout), {}, {}

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 
+
 class RpropState(NamedTuple):
     """g: the last gradient, 0 where it was not followed; d: step lengths, in units of the parameters; each [trials, n]."""
 

@@ -10,9 +10,9 @@ import torch
 
 from ..aligned import Matrices, eigen, product, square
 from ..checks import check_settings, setting
-from ..interfaces import FirstOrder, Hyper, Layout, Params
+from ..interfaces import FirstOrder, Hyper, Layout, Oracle, Params
 from .adamw import AdamW, AdamWState
-from .matrices import joined, matrices, vectors
+from .matrices import check_matrices, joined, matrices, vectors
 from .muon import beside
 
 
@@ -56,7 +56,8 @@ class Shampoo(FirstOrder[ShampooState]):
 
     Source: Gupta, Koren & Singer, "Shampoo: preconditioned stochastic tensor optimization", ICML 2018, Algorithm 1,
     https://arxiv.org/abs/1802.09568, which whitens vectors as well and puts no momentum into the algorithm. Same result as
-    pytorch_optimizer.Shampoo without momentum, which keeps a mean of whitened gradients instead.
+    pytorch_optimizer.Shampoo without momentum, which keeps a mean of whitened gradients instead, but for kernels: there each
+    of their dimensions has a factor, here they are matrices.
     """
 
     family: ClassVar[str] = "matrix"
@@ -77,6 +78,9 @@ class Shampoo(FirstOrder[ShampooState]):
     @cached_property
     def _adamw(self) -> AdamW:
         return AdamW(betas=self.vector_betas, eps=self.vector_eps, weight_decay=self.weight_decay)
+
+    def check(self, params: Params, oracle: Oracle) -> None:
+        check_matrices(params, oracle)
 
     def init(self, params: Params, layout: Layout) -> ShampooState:
         found, L, R = matrices(params, layout), {}, {}

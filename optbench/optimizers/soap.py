@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..aligned import Matrices, eigen, orthonormal, product, square
 from ..checks import check_settings, setting
-from ..interfaces import FirstOrder, Hyper, Layout, Params
-from .matrices import mapped, matrices
+from ..interfaces import FirstOrder, Hyper, Layout, Oracle, Params
+from .matrices import check_matrices, mapped, matrices
 from .muon import beside
 from .powers import correction
 
@@ -58,7 +58,8 @@ class SOAP(FirstOrder[SOAPState]):
 
     Source: Vyas et al., "SOAP: improving and stabilizing Shampoo using Adam", ICLR 2025, Algorithms 3 and 4,
     https://arxiv.org/abs/2409.11321. Same result as pytorch_optimizer.SOAP, the authors' code in a package, but for its
-    turning of the bases in float32 and for matrices with one row or column, of which it turns the other side.
+    turning of the bases in float32, for matrices with one row or column, of which it turns the other side, and for kernels,
+    of which it turns every dimension; here they are matrices.
     """
 
     family: ClassVar[str] = "matrix"
@@ -74,6 +75,9 @@ class SOAP(FirstOrder[SOAPState]):
 
     def __post_init__(self) -> None:
         check_settings(self)
+
+    def check(self, params: Params, oracle: Oracle) -> None:
+        check_matrices(params, oracle)
 
     def init(self, params: Params, layout: Layout) -> SOAPState:
         L, R = {}, {}

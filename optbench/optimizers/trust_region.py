@@ -40,9 +40,10 @@ class TrustRegion(Converging[TrustRegionState]):
     min(½, √‖g‖) ‖g‖, and on its edge where they leave it or meet negative curvature. B is the Hessian, or the Gauss–Newton
     matrix, which has no negative curvature; it is known by its products alone.
 
-    A step counts one evaluation at x, one at x + s, and two for each iteration of a trial; trials that are done take no part in
-    further products. All look at the step's batch. A trial whose gradient is zero or not finite stays where it is; where the
-    objective is fixed, such a trial has converged, as one has whose step is too short to move it, and is asked nothing more.
+    A step counts one evaluation at x, one at x + s, and two for each iteration of a trial; trials that are done take no
+    part in further products. All look at the step's batch. A trial whose gradient is zero or not finite stays where it is;
+    where the objective is fixed, such a trial has converged, as one has whose step is too short to move it, and is asked
+    nothing more unless a modifier moves it or its rate rises.
 
     Args:
         lr: part of p that is made; 1 is the method's own. Schedules multiply it.

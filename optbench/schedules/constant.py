@@ -18,7 +18,6 @@ class Constant(Warmed):
 
     Args:
         warmup: length of a linear rise before it; 0 none, up to 1 a part of the run, above 1 a number of steps.
-            The formula and all other times are about the steps after it.
 
     Source: Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 8.3.1, which says why minibatch noise calls
     for one that decays.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..errors import UsageError, near
 from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params, Rows
 from ..registry import load_object, table
-from .sharing import narrowed, switch, takes_closure, treats_elements_apart
+from .sharing import narrowed, steps_to_see, switch, takes_closure, treats_elements_apart
 from .surroundings import Surroundings, beyond_torch, keys
 from .workspace import Shared, Workspace
 
@@ -47,10 +47,11 @@ class FromTorch(Optimizer[FromTorchState]):
     layer tensors of its trial in their own shapes. A schedule multiplies the rate that each parameter group began with.
     A class with `train()` and `eval()` is asked for gradients in its training form and judged in the other.
 
-    Trials with equal settings share one instance, which is faster and gives the same bits, if ten steps made both ways,
+    Trials with equal settings share one instance, which is faster and gives the same bits, if some steps made both ways,
     with gradients from 1e-11 to 1e11 and zeros, show that the class treats elements apart; it then sees
     `[trials, *shape]`. Classes whose parameter groups a function builds, and those that look at norms, matrices or the
-    loss, or draw random numbers, never share. What a class does for the first time after its tenth step is not seen:
+    loss, or draw random numbers, never share. Ten steps are made, or, where the largest whole number of the settings is
+    above five, five more than that, but at most thirty. What a class does for the first time later is not seen:
     `share=false` forbids sharing.
 
     A class from outside torch that draws from the global generators of torch, numpy or Python finds them seeded, when it is
@@ -99,6 +100,13 @@ class FromTorch(Optimizer[FromTorchState]):
                     raise UsageError(
                         f"{cls.__name__} has no setting {key!r}{near(key, [*known, *OPTIONS])} (it has {', '.join(known)})"
                     )
+        if missing := [key for key in _required(cls) if key not in self.settings]:
+            told = " and ".join(f"optimizer.{key}=…" for key in missing)
+            raise UsageError(f"{cls.__name__} has no default for {' and '.join(missing)}, so it needs {told}")
+        usual = defaults(cls)
+        for key, value in self.settings.items():
+            if wanted := _unlike(value, usual.get(key)):
+                raise UsageError(f"{cls.__name__}: {key} must be {wanted}, got {_yaml(value)}")
         if self._builder() is None:  # a matrix stands for the layers, which are not known yet
             for settings in {repr(s): s for s in self._each(self._trials())}.values():
                 self._make([nn.Parameter(torch.zeros(2, 2))], settings, 0)
@@ -142,7 +150,7 @@ class FromTorch(Optimizer[FromTorchState]):
         workspace, drawn = Workspace(params, layout), keys(params)
         for alike in equal.values():
             for trials in self._groups(alike, settings[alike[0]], params):
-                tensors = workspace.room(len(trials))
+                tensors = workspace.room(trials)
                 named = dict(zip(layout.names, tensors, strict=True))
                 chosen = tensors if builder is None else builder(_module(named))
                 optimizer = self._make(chosen, settings[trials[0]], drawn[trials[0]], tensors)
@@ -158,7 +166,8 @@ class FromTorch(Optimizer[FromTorchState]):
         if key not in _APART:
             kind = {"dtype": params.dtype, "device": params.device}
             with self._surroundings(params.device):
-                _APART[key] = treats_elements_apart(lambda tensors: self.wrapped(tensors, **settings), kind)
+                steps = steps_to_see(defaults(self.wrapped) | settings)
+                _APART[key] = treats_elements_apart(lambda tensors: self.wrapped(tensors, **settings), kind, steps)
         return [trials] if _APART[key] else [[trial] for trial in trials]
 
     def step(
@@ -177,7 +186,7 @@ class FromTorch(Optimizer[FromTorchState]):
         with self._surroundings(params.device) as around:
             for shared in work.shares:
                 self._set_rate(shared, _of_trial(factor, shared.trials[0]))
-                closure: tuple[Any, ...] = (work.closure(shared, asked, loss, oracle),) if with_closure else ()
+                closure: tuple[Any, ...] = (work.closure(shared, asked, loss, grad, oracle),) if with_closure else ()
                 around.seed(state.keys[shared.trials[0]], f"step {state.steps}")
                 try:
                     shared.optimizer.step(*closure)
@@ -206,13 +215,14 @@ class FromTorch(Optimizer[FromTorchState]):
         new = Workspace(points[list(place)], work.layout)
         for shared in work.shares:
             for trials in parts(shared.trials):
-                optimizer, tensors = shared.optimizer, shared.parameters
+                optimizer, tensors, homes = shared.optimizer, shared.parameters, shared.homes
+                served = [place[trial] for trial in trials]
                 if trials != shared.trials:
-                    tensors = new.room(len(trials))
+                    tensors, homes = new.room(served), None
                     chosen = [shared.trials.index(trial) for trial in trials]
                     make = partial(self._make, settings=shared.settings, key=state.keys[trials[0]])
                     optimizer = narrowed(optimizer, shared.parameters, chosen, tensors, make)
-                new.add(Shared(optimizer, [place[t] for t in trials], tensors, shared.settings, shared.rates))
+                new.add(Shared(optimizer, served, tensors, shared.settings, shared.rates, homes))
         return FromTorchState(new.optimizers(), new, [state.keys[trial] for trial in place], state.steps)
 
     def _builder(self) -> Callable[[nn.Module], Any] | None:
@@ -299,6 +309,25 @@ def _signature(cls: type[torch.optim.Optimizer]) -> list[str] | None:
     return None if open_ended else [p.name for p in parameters]
 
 
+def _required(cls: type[torch.optim.Optimizer]) -> list[str]:
+    """Names of the settings that have no default."""
+    ours = list(inspect.signature(cls).parameters.values())[1:]
+    return [p.name for p in ours if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+
+
+def _unlike(value: Any, default: Any) -> str | None:
+    """What a word should be that stands where the default is a number or a truth value; None where all is well."""
+    if not isinstance(value, str) or not isinstance(default, (int, float)):
+        return None
+    if isinstance(default, bool):
+        return "true or false"
+    try:
+        float(value)
+    except ValueError:
+        return "a number"
+    return None
+
+
 def _yaml(value: Any) -> str:
     """A value as it is typed."""
     if value is None or isinstance(value, bool):
@@ -332,12 +361,11 @@ def _of_trial(value: Any, trial: int) -> Any:
 
 def _natural(value: Any, default: Any) -> Any:
     """YAML has 1e-3 as a string, and a column has whole numbers as floats; the default says which is meant."""
-    if isinstance(value, str) and isinstance(default, float):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    whole = isinstance(default, int) and not isinstance(default, bool)
+    if isinstance(default, bool):
+        return value
+    if isinstance(value, str) and isinstance(default, (int, float)):
+        value = float(value)
+    whole = isinstance(default, int)
     return int(value) if whole and isinstance(value, float) and value.is_integer() else value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,7 @@ SHAPES = ((3, 5), (7,), (2, 3, 2, 2), ())
 EXPONENTS = (-8, -4, 0, 4, 8, 6, 2, -2, -6, 0)
 """Of the gradients' size in each step: the first five, with all three trials, leave no size between 1e-11 and 1e11 out."""
 STEPS = len(EXPONENTS)
+MOST_STEPS = 3 * STEPS
 START = 1e-10
 """Size of the starts: so small that the first steps, with small gradients, show in the parameters."""
 
@@ -28,51 +29,61 @@ class NotApartError(Exception):
     """The optimizer does what cannot be told apart for the trials that share it."""
 
 
-def treats_elements_apart(make: Make, kind: dict[str, Any]) -> bool:
+def steps_to_see(settings: Mapping[str, Any]) -> int:
+    """Steps of the check, ten or more: a class may begin something after as many as one of its settings says."""
+    largest = max((value for value in settings.values() if type(value) is int), default=0)
+    return min(max(STEPS, largest + STEPS // 2), MOST_STEPS)
+
+
+def treats_elements_apart(make: Make, kind: dict[str, Any], steps: int = STEPS) -> bool:
     """Whether three trials in one instance go, to the bit, where three instances take them.
 
-    Each layer's tensors are stacked, `[trials, *shape]`. Ten steps are made both ways, with gradients from 1e-8 to 1e8
+    Each layer's tensors are stacked, `[trials, *shape]`. Some steps are made both ways, with gradients from 1e-8 to 1e8
     that differ a thousandfold between trials, zeros among them, and one trial's all zero; half-way one trial leaves the
-    shared instance, and at the end one has a gradient that is not a number. A class that draws from a global generator
-    does not treat elements apart. What a class does for the first time after ten steps stays unseen.
+    shared instance, and at the end one has a gradient that is not a number. A class that draws from a global generator,
+    or calls its closure twice or at another point, does not treat elements apart. What a class does for the first time
+    after these steps stays unseen.
 
     Args:
         make: builds an instance for some parameters.
         kind: dtype and device of the parameters.
+        steps: how many, ten at least.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _same_both_ways(lambda tensors: _drawing_nothing(lambda: make(tensors), kind), kind)
+            return _same_both_ways(lambda tensors: _drawing_nothing(lambda: make(tensors), kind), kind, steps)
     except Exception:  # whatever is wrong with the class is told when it runs
         return False
 
 
-def _same_both_ways(make: Make, kind: dict[str, Any]) -> bool:
+def _same_both_ways(make: Make, kind: dict[str, Any], steps: int) -> bool:
     draw = torch.Generator().manual_seed(0)
     trials = [0, 1, 2]
     start = [torch.randn(3, *shape, generator=draw, dtype=torch.float64).mul_(START).to(**kind) for shape in SHAPES]
     alone = [make([nn.Parameter(layer[k].clone()) for layer in start]) for k in trials]
     shared = make([nn.Parameter(layer.clone()) for layer in start])
-    for step in range(STEPS):
-        if step == STEPS // 2:
+    for step in range(steps):
+        if step == steps // 2:
             trials = [0, 2]
             old = parameters(shared)
             shared = narrowed(shared, old, trials, [nn.Parameter(p.new_empty(2, *p.shape[1:])) for p in old], make)
             alone = [alone[k] for k in trials]
         grads = [torch.randn(3, *shape, generator=draw, dtype=torch.float64) for shape in SHAPES]
         for grad in grads:
-            grad.mul_(torch.tensor([1.0, 1e3, 1e-3]).view(3, *[1] * (grad.ndim - 1))).mul_(10.0 ** EXPONENTS[step])
+            grad.mul_(torch.tensor([1.0, 1e3, 1e-3]).view(3, *[1] * (grad.ndim - 1))).mul_(
+                10.0 ** EXPONENTS[step % STEPS]
+            )
             grad[step % 3].masked_fill_(grad[step % 3] < 0, 0.0)
-            if step == STEPS - 3:
+            if step == steps - 3:
                 grad[0] = 0.0
-            if step == STEPS - 1:
+            if step == steps - 1:
                 grad[2] = float("nan")
         given = [grad[trials].to(**kind) for grad in grads]
         _one_step(shared, given, kind)
         for k, one in enumerate(alone):
             _one_step(one, [grad[k] for grad in given], kind)
-        same = [k for k, trial in enumerate(trials) if step < STEPS - 1 or trial != 2]
+        same = [k for k, trial in enumerate(trials) if step < steps - 1 or trial != 2]
         if not all(
             torch.equal(p[k], q) for k in same for p, q in zip(parameters(shared), parameters(alone[k]), strict=True)
         ):
@@ -92,18 +103,24 @@ def _drawing_nothing(work: Callable[[], Any], kind: dict[str, Any]) -> Any:
 
 
 def _one_step(optimizer: torch.optim.Optimizer, grads: Sequence[Tensor], kind: dict[str, Any]) -> None:
-    for parameter, grad in zip(parameters(optimizer), grads, strict=True):
-        parameter.grad = grad.clone()
+    switch([optimizer], "train")
+    here = parameters(optimizer)
+    before = [parameter.detach().clone() for parameter in here]
     asked = False
+
+    def give() -> None:
+        for parameter, grad in zip(here, grads, strict=True):
+            parameter.grad = grad.clone() if parameter.requires_grad else None
 
     def closure() -> Tensor:
         nonlocal asked
-        if asked:
+        if asked or not all(torch.equal(parameter, point) for parameter, point in zip(here, before, strict=True)):
             raise NotApartError
         asked = True
+        give()
         return grads[0].abs().sum()  # another one for the trials together: who looks at it, does not treat them apart
 
-    switch([optimizer], "train")
+    give()
     call: Any = optimizer.step  # torch's own signature wants a float where its methods return a tensor
     given = (closure,) if takes_closure(type(optimizer)) else ()
     _drawing_nothing(lambda: call(*given), kind)
@@ -132,6 +149,7 @@ def narrowed(
     with torch.no_grad():
         for before, after in zip(old, new, strict=True):
             after.copy_(_chosen(before, before, chosen, after))
+            after.requires_grad_(before.requires_grad)
     found = make(new)
     for before, after in zip(old, new, strict=True):
         if before in optimizer.state:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..interfaces import Layout, Oracle, Params
+from ..interfaces import Layout, Loss, Oracle, Params
 
 
 class Shared:
@@ -21,6 +21,7 @@ class Shared:
         parameters: one a layer.
         settings: what it was built with.
         rates: of each parameter group, before any schedule; not given: those it has now.
+        homes: where in memory a workspace has laid the data of each parameter; not given: none has.
     """
 
     def __init__(
@@ -30,13 +31,35 @@ class Shared:
         parameters: list[nn.Parameter],
         settings: dict[str, Any],
         rates: list[Any] | None = None,
+        homes: Sequence[int | None] | None = None,
     ):
         self.optimizer, self.trials, self.parameters, self.settings = optimizer, list(trials), parameters, settings
         self.rates = [group.get("lr") for group in optimizer.param_groups] if rates is None else rates
+        self.homes = [None] * len(parameters) if homes is None else list(homes)
+        self.index = self.trials[0] if len(self.trials) == 1 else self.trials
+
+    def strays(self) -> list[int]:
+        """Layers whose data lie elsewhere than where a workspace has laid them."""
+        pairs = zip(self.parameters, self.homes, strict=True)
+        return [k for k, (parameter, home) in enumerate(pairs) if parameter.data_ptr() != home]
+
+    def data(self, layer: int, shape: Sequence[int]) -> Tensor:
+        """The data of a parameter, which are of the shape of its layer for one trial or several.
+
+        Raises:
+            RuntimeError: a class has given it another one.
+        """
+        found, expected = self.parameters[layer].data, (*[len(self.trials)] * (len(self.trials) > 1), *shape)
+        if found.shape != expected:
+            name = type(self.optimizer).__name__
+            raise RuntimeError(f"{name} gave a parameter of shape {expected} the shape {tuple(found.shape)}")
+        return found
 
 
 class Workspace:
-    """Points and gradients of all trials. The parameters of a trial alone are views of its row, those of several copies.
+    """Points of all trials. The parameters of a trial alone are views of its row, those of several copies.
+
+    Where a class lays the data of a parameter elsewhere (`p.data = …`), they stay there, and what they were is the class's.
 
     Args:
         params: where the trials stand, copied.
@@ -45,25 +68,23 @@ class Workspace:
 
     def __init__(self, params: Params, layout: Layout):
         self.layout, self.shares = layout, list[Shared]()
-        self._points, self._grads = params.clone(), torch.zeros_like(params)
-        self._x, self._g = ([*layout.split(rows).values()] for rows in (self._points, self._grads))
+        self._points = params.clone(memory_format=torch.contiguous_format)
+        self._x = [*layout.split(self._points).values()]
+        self._places = [(tuple(x.shape[1:]), x.stride()[1:], x.storage_offset()) for x in self._x]
 
-    def room(self, trials: int) -> list[nn.Parameter]:
-        """Parameters for so many trials."""
-        return [
-            nn.Parameter(self._points.new_empty(shape if trials == 1 else (trials, *shape)))
-            for shape in self.layout.shapes
-        ]
+    def room(self, trials: Sequence[int]) -> list[nn.Parameter]:
+        """Parameters for these trials, which stand where those stand."""
+        return [nn.Parameter(x[trials[0]] if len(trials) == 1 else x[list(trials)]) for x in self._x]
 
     def add(self, shared: Shared) -> None:
         """Let this instance step on its trials' rows."""
         self.shares.append(shared)
-        for parameter, x, g in zip(shared.parameters, self._x, self._g, strict=True):
-            if len(shared.trials) == 1:
-                parameter.data, parameter.grad = x[shared.trials[0]], g[shared.trials[0]]
-            else:
-                parameter.data.copy_(x[shared.trials])
-                parameter.grad = torch.zeros_like(parameter)
+        if len(shared.trials) == 1:
+            for k, (parameter, x) in enumerate(zip(shared.parameters, self._x, strict=True)):
+                row = x[shared.trials[0]]
+                if parameter.data_ptr() == shared.homes[k]:
+                    parameter.data = row
+                shared.homes[k] = row.data_ptr()
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
         """The instances."""
@@ -74,51 +95,99 @@ class Workspace:
         memo[id(self)] = new = Workspace(self.points(), self.layout)
         for shared in self.shares:
             optimizer, tensors = copy.deepcopy((shared.optimizer, shared.parameters), memo)
-            new.add(Shared(optimizer, shared.trials, tensors, shared.settings, shared.rates))
+            homes: list[int | None] = [parameter.data_ptr() for parameter in tensors]
+            for k in shared.strays():
+                tensors[k].data, homes[k] = (
+                    copy.deepcopy(shared.parameters[k].data, memo),
+                    None,
+                )  # the state may have them
+            new.add(Shared(optimizer, shared.trials, tensors, shared.settings, shared.rates, homes))
         return new
 
     def fill(self, params: Params) -> None:
-        """Put the trials there."""
-        self._points.copy_(params)
-        for parameter, x, _, trials in self._copies():
-            parameter.data.copy_(x[trials])
+        """Put the trials there, without gradients."""
+        for shared in self.shares:
+            for parameter in shared.parameters:
+                parameter.grad = None
+        strayed = any(shared.strays() for shared in self.shares if len(shared.trials) == 1)
+        if not strayed:
+            self._points.copy_(params)
+        x = [*self.layout.split(params).values()] if strayed else self._x
+        for shared in self.shares:
+            if strayed or len(shared.trials) > 1:
+                for parameter, rows in zip(shared.parameters, x, strict=True):
+                    parameter.data.copy_(rows[shared.index])
 
     def give(self, grad: Params) -> None:
-        """Let these be the gradients."""
-        self._grads.copy_(grad)
-        for parameter, _, g, trials in self._copies():
-            assert parameter.grad is not None
-            parameter.grad.copy_(g[trials])
+        """Let these be the gradients: new tensors, as after zero_grad and backward, since a class may keep the old ones."""
+        grad = grad.clone(memory_format=torch.contiguous_format)
+        for shared in self.shares:
+            self._give(shared, grad, shared.index)
 
     def points(self) -> Params:
-        """Where the trials are now."""
-        for parameter, x, _, trials in self._copies():
-            x[trials] = parameter.data
-        return self._points.clone()
+        """Where the trials are now.
 
-    def _copies(self) -> Iterator[tuple[nn.Parameter, Tensor, Tensor, list[int]]]:
-        for shared in self.shares:
-            if len(shared.trials) > 1:
-                for parameter, x, g in zip(shared.parameters, self._x, self._g, strict=True):
-                    yield parameter, x, g, shared.trials
+        Raises:
+            RuntimeError: a class has given a parameter another shape.
+        """
+        points = self._points.clone()
+        moved = [(shared, k) for shared in self.shares for k in shared.strays()]
+        x = [*self.layout.split(points).values()] if moved else []
+        for shared, k in moved:
+            x[k][shared.index] = shared.data(k, x[k].shape[1:])
+        return points
 
-    def closure(self, shared: Shared, asked: Params, loss: Tensor, oracle: Oracle) -> Callable[[], Tensor]:
-        """What a torch optimizer may call for the loss and fresh gradients at the present point of its parameters."""
-        if len(shared.trials) > 1:
-            return lambda: loss[shared.trials].sum()  # asked once, and of no use to a class that treats elements apart
-        (trial,) = shared.trials
-        point, grad = self._points[trial], self._grads[trial]
-        rows = torch.tensor([trial], device=asked.device)
+    def closure(self, shared: Shared, asked: Params, loss: Loss, grad: Params, oracle: Oracle) -> Callable[[], Tensor]:
+        """What a torch optimizer may call for the loss and fresh gradients at the present point of its parameters.
+
+        Args:
+            shared: the instance.
+            asked, loss, grad: where all trials were asked about, and the answer, given to the instances before.
+            oracle: what to ask elsewhere.
+        """
+        given = [parameter.grad for parameter in shared.parameters]
+        versions = _versions(given)
         fresh = True
 
         def evaluate() -> Tensor:
             nonlocal fresh
-            if fresh and torch.equal(point, asked[trial]):
-                fresh = False
+            first, fresh = fresh, False
+            if len(shared.trials) > 1:  # asked once and there, or else its class would not treat elements apart
+                if _changed(shared, given, versions):
+                    self._give(shared, grad.clone(memory_format=torch.contiguous_format), shared.index)
+                return loss[shared.trials].sum()
+            (trial,) = shared.trials
+            point = self._points[trial]
+            if shared.strays():
+                point = torch.cat([parameter.data.reshape(-1) for parameter in shared.parameters])
+            if first and torch.equal(point, asked[trial]):
+                if _changed(shared, given, versions):
+                    self._give(shared, grad[[trial]], 0)
                 return loss[trial]
-            fresh = False
-            new_loss, new_grad = oracle(point[None].clone(), rows)
-            grad.copy_(new_grad[0])
+            new_loss, new_grad = oracle(point[None].clone(), torch.tensor([trial], device=asked.device))
+            self._give(shared, new_grad.clone(memory_format=torch.contiguous_format), 0)
             return new_loss[0]
 
         return evaluate
+
+    def _give(self, shared: Shared, grad: Params, index: int | list[int]) -> None:
+        """These rows of a contiguous tensor, which nobody else has, as the gradients of an instance."""
+        n = grad.shape[1]
+        for parameter, (shape, stride, start) in zip(shared.parameters, self._places, strict=True):
+            if not parameter.requires_grad:
+                parameter.grad = None
+            elif isinstance(index, int):
+                parameter.grad = grad.as_strided(shape, stride, index * n + start)
+            else:
+                parameter.grad = grad.as_strided((len(grad), *shape), (n, *stride), start)[index]
+
+
+def _versions(grads: Sequence[Tensor | None]) -> list[int | None]:
+    """How often each was changed in place."""
+    return [None if grad is None else grad._version for grad in grads]
+
+
+def _changed(shared: Shared, given: Sequence[Tensor | None], versions: Sequence[int | None]) -> bool:
+    """Has the instance replaced these gradients, or changed them in place, since they were of these versions?"""
+    same = all(parameter.grad is grad for parameter, grad in zip(shared.parameters, given, strict=True))
+    return not same or _versions(given) != versions

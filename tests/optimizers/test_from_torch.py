@@ -228,11 +228,9 @@ def test_an_error_in_a_healthy_trial_names_class_and_trial() -> None:
             r"^NAdam refuses lr=-1.0, whose default is 0.002 \(Invalid.*-1",
         ),
         ("torch.optim.NAdam", {"lr": column(0.1, -2.0)}, r"^NAdam refuses lr=-2.0, "),
-        (
-            "torch.optim.NAdam",
-            {"lr": "fast", "eps": 1e-7},
-            r"^NAdam refuses lr='fast', whose default is 0.002 \('<=' not",
-        ),
+        ("torch.optim.NAdam", {"lr": "fast", "eps": 1e-7}, r"^NAdam: lr must be a number, got 'fast'$"),
+        ("torch.optim.SGD", {"momentum": "abc"}, r"^SGD: momentum must be a number, got 'abc'$"),
+        ("torch.optim.SGD", {"nesterov": "abc"}, r"^SGD: nesterov must be true or false, got 'abc'$"),
         ("torch.optim.NAdam", {"lr": None}, r"^NAdam refuses lr=null, whose default is 0.002 "),
         (
             "torch.optim.Adam",
@@ -373,6 +371,165 @@ def test_attributes_of_modules_are_set_while_the_class_works_and_then_put_back()
         Loop(Rosenbrock(), FromTorch(cls=Looking, attributes={"math.tau": 1.5}), [0]).run(1)
     assert {(what, value) for what, value in seen} == {("built", 1.5), ("stepped", 1.5)}
     assert math.tau == 2 * math.pi
+
+
+class Own(torch.optim.Optimizer):
+    """A rule of one's own for each parameter that has a gradient."""
+
+    def __init__(self, params: Any, lr: float = 0.05) -> None:
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # pyright: ignore
+        for p in self.param_groups[0]["params"]:
+            if p.grad is not None:
+                self.move(p, self.state[p])
+
+    def move(self, p: Any, state: dict[str, Any]) -> None:
+        p.sub_(self.param_groups[0]["lr"] * p.grad)
+
+
+class NewGradient(Own):
+    def move(self, p: Any, state: dict[str, Any]) -> None:
+        p.grad = p.grad + 0.1 * p
+        super().move(p, state)
+
+
+class NewGradientData(Own):
+    def move(self, p: Any, state: dict[str, Any]) -> None:
+        p.grad.data = p.grad.sign()
+        super().move(p, state)
+
+
+class NewData(Own):
+    def move(self, p: Any, state: dict[str, Any]) -> None:
+        p.data = p.data - self.param_groups[0]["lr"] * p.grad
+
+
+class NewDataOnce(Own):
+    """Its parameters are its own tensors from the third step on."""
+
+    def move(self, p: Any, state: dict[str, Any]) -> None:
+        state["count"] = state.get("count", 0) + 1
+        if state["count"] == 3:
+            state["at"] = p.data = p.data.clone()
+        state.get("at", p).sub_(self.param_groups[0]["lr"] * p.grad)
+
+
+class ClearsGradients(Own):
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        super().step()
+        self.zero_grad()
+
+
+class KeepsGradients(Own):
+    """The last gradient is kept as it is, not copied."""
+
+    def move(self, p: Any, state: dict[str, Any]) -> None:
+        super().move(p, state)
+        p.sub_(0.3 * self.param_groups[0]["lr"] * state.get("last", 0 * p.grad))
+        state["last"] = p.grad
+
+
+class KeepsStart(Own):
+    """Notes the start when it is built, and is drawn to it."""
+
+    def __init__(self, params: Any, lr: float = 0.05) -> None:
+        super().__init__(params, lr)
+        for p in self.param_groups[0]["params"]:
+            self.state[p]["start"] = p.detach().clone()
+
+    def move(self, p: Any, state: dict[str, Any]) -> None:
+        super().move(p, state)
+        p.lerp_(state["start"], 0.1)
+
+
+class Freezes(Own):
+    """Matrices stay after their third step."""
+
+    def move(self, p: Any, state: dict[str, Any]) -> None:
+        super().move(p, state)
+        state["count"] = state.get("count", 0) + 1
+        p.requires_grad_(p.ndim != 2 or state["count"] < 3)
+
+
+class SparseGradient(Own):
+    def move(self, p: Any, state: dict[str, Any]) -> None:
+        super().move(p, state)
+        p.grad = p.grad.to_sparse()
+
+
+class Ahead(Own):
+    """Steps with the gradient a little further up, and lays the data elsewhere for it."""
+
+    @torch.no_grad()
+    def step(self, closure: Any) -> None:  # pyright: ignore
+        self.zero_grad()
+        with torch.enable_grad():
+            closure()
+        here = [p.data for p in self.param_groups[0]["params"]]
+        for p in self.param_groups[0]["params"]:
+            p.data = p.data + 0.3 * p.grad.sign()
+            p.grad = None
+        with torch.enable_grad():
+            closure()
+        for p, data in zip(self.param_groups[0]["params"], here, strict=True):
+            p.data = data
+        super().step()
+
+
+class ClearsBeforeAsking(Own):
+    @torch.no_grad()
+    def step(self, closure: Any) -> None:  # pyright: ignore
+        self.zero_grad()
+        with torch.enable_grad():
+            closure()
+        super().step()
+
+
+class AsksAhead(Own):
+    """Moves on before it asks, once."""
+
+    @torch.no_grad()
+    def step(self, closure: Any) -> None:  # pyright: ignore
+        for p in self.param_groups[0]["params"]:
+            p.mul_(0.9)
+        with torch.enable_grad():
+            closure()
+        super().step()
+
+
+UNUSUAL = [NewGradient, NewGradientData, NewData, NewDataOnce, ClearsGradients, KeepsGradients, KeepsStart, Freezes]
+UNUSUAL += [SparseGradient, Ahead, ClearsBeforeAsking, AsksAhead]
+
+
+@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("cls", UNUSUAL)
+def test_what_a_class_does_with_its_tensors_is_as_in_a_bare_torch_loop(cls: Any, share: bool) -> None:
+    run = Loop(NETWORK, FromTorch(cls=cls, share=share), [5, 0, 7])
+    bare = torch.stack([torch_path(NETWORK, cls, seed, 20) for seed in [5, 0, 7]], dim=1)
+    torch.testing.assert_close(run.run(10), bare[:10], rtol=1e-12, atol=1e-12)
+    run.keep([0, 2])
+    run.state = copy.deepcopy(run.state)
+    torch.testing.assert_close(run.run(10), bare[10:, [0, 2]], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("cls", UNUSUAL)
+def test_what_a_class_does_with_its_tensors_is_as_in_a_bare_torch_loop_for_one_trial(cls: Any) -> None:
+    path = Loop(Rosenbrock(n=3), FromTorch(cls=cls, settings={"lr": 1e-4}), [5]).run(20)
+    torch.testing.assert_close(path[:, 0], torch_path(Rosenbrock(n=3), cls, 5, 20, lr=1e-4), rtol=1e-12, atol=1e-12)
+
+
+def test_a_parameter_of_another_shape_is_told_in_one_line() -> None:
+    class Flattening(Own):
+        """Leaves its parameters as vectors."""
+
+        def move(self, p: Any, state: dict[str, Any]) -> None:
+            p.data = 2 * p.data.flatten()
+
+    with pytest.raises(RuntimeError, match=r"Flattening gave a parameter of shape \(3, 2\) the shape \(6,\)$"):
+        Loop(NETWORK, FromTorch(cls=Flattening), [0, 1]).run(1)
 
 
 def test_numbers_of_a_configuration_become_what_the_class_means() -> None:

@@ -41,6 +41,7 @@ def test_a_file_repeats_the_defaults_of_its_class(name: str) -> None:
     assert node.pop("name") == name
     assert node.pop("class")
     assert set(node.pop("search")) == {"lr"}
+    assert node.pop("share", False) is False
     known = {key: p.default for key, p in inspect.signature(cls).parameters.items()}
     for key, value in node.items():
         assert natural(value) == pytest.approx(natural(known[key])), key

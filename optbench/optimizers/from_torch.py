@@ -177,8 +177,7 @@ class FromTorch(Optimizer[FromTorchState]):
         if isinstance(factor, Tensor) and any(len(shared.trials) > 1 for shared in work.shares):
             return self.step(params, self._cut(state, lambda trials: [[trial] for trial in trials]), oracle, factor)
         work.fill(params)
-        switch(state.optimizers, "train")
-        asked = work.points()
+        asked = work.points() if switch(state.optimizers, "train") else params
         loss, grad = oracle(asked)
         work.give(grad)
         with_closure = takes_closure(self.wrapped)

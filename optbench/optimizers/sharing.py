@@ -180,9 +180,12 @@ def parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
-def switch(optimizers: Sequence[torch.optim.Optimizer], mode: str) -> None:
-    """Call train() or eval() where the class has it: methods that average judge at another point than they train at."""
-    for optimizer in optimizers:
-        method = getattr(optimizer, mode, None)
-        if method is not None:
-            method()
+def switch(optimizers: Sequence[torch.optim.Optimizer], mode: str) -> bool:
+    """Call train() or eval() where the class has it: methods that average judge at another point than they train at.
+
+    Returns: whether any has.
+    """
+    methods = [method for optimizer in optimizers if (method := getattr(optimizer, mode, None)) is not None]
+    for method in methods:
+        method()
+    return bool(methods)

@@ -36,7 +36,12 @@ class Shared:
         self.optimizer, self.trials, self.parameters, self.settings = optimizer, list(trials), parameters, settings
         self.rates = [group.get("lr") for group in optimizer.param_groups] if rates is None else rates
         self.homes = [None] * len(parameters) if homes is None else list(homes)
-        self.index = self.trials[0] if len(self.trials) == 1 else self.trials
+        self.index = self.trials[0] if len(self.trials) == 1 else torch.tensor(self.trials, device=parameters[0].device)
+
+    @property
+    def alone(self) -> bool:
+        """Does it serve one trial?"""
+        return len(self.trials) == 1
 
     def strays(self) -> list[int]:
         """Layers whose data lie elsewhere than where a workspace has laid them."""
@@ -49,7 +54,7 @@ class Shared:
         Raises:
             RuntimeError: a class has given it another one.
         """
-        found, expected = self.parameters[layer].data, (*[len(self.trials)] * (len(self.trials) > 1), *shape)
+        found, expected = self.parameters[layer].data, tuple(shape) if self.alone else (len(self.trials), *shape)
         if found.shape != expected:
             name = type(self.optimizer).__name__
             raise RuntimeError(f"{name} gave a parameter of shape {expected} the shape {tuple(found.shape)}")
@@ -79,7 +84,7 @@ class Workspace:
     def add(self, shared: Shared) -> None:
         """Let this instance step on its trials' rows."""
         self.shares.append(shared)
-        if len(shared.trials) == 1:
+        if shared.alone:
             for k, (parameter, x) in enumerate(zip(shared.parameters, self._x, strict=True)):
                 row = x[shared.trials[0]]
                 if parameter.data_ptr() == shared.homes[k]:
@@ -109,12 +114,12 @@ class Workspace:
         for shared in self.shares:
             for parameter in shared.parameters:
                 parameter.grad = None
-        strayed = any(shared.strays() for shared in self.shares if len(shared.trials) == 1)
+        strayed = any(shared.strays() for shared in self.shares if shared.alone)
         if not strayed:
             self._points.copy_(params)
         x = [*self.layout.split(params).values()] if strayed else self._x
         for shared in self.shares:
-            if strayed or len(shared.trials) > 1:
+            if strayed or not shared.alone:
                 for parameter, rows in zip(shared.parameters, x, strict=True):
                     parameter.data.copy_(rows[shared.index])
 
@@ -130,11 +135,15 @@ class Workspace:
         Raises:
             RuntimeError: a class has given a parameter another shape.
         """
+        for shared in self.shares:
+            if not shared.alone:
+                for k, x in enumerate(self._x):
+                    x[shared.index] = shared.data(k, self._places[k][0])
         points = self._points.clone()
-        moved = [(shared, k) for shared in self.shares for k in shared.strays()]
-        x = [*self.layout.split(points).values()] if moved else []
-        for shared, k in moved:
-            x[k][shared.index] = shared.data(k, x[k].shape[1:])
+        strays = [(shared, k) for shared in self.shares if shared.alone for k in shared.strays()]
+        rows = [*self.layout.split(points).values()] if strays else []
+        for shared, k in strays:
+            rows[k][shared.index] = shared.data(k, self._places[k][0])
         return points
 
     def closure(self, shared: Shared, asked: Params, loss: Loss, grad: Params, oracle: Oracle) -> Callable[[], Tensor]:
@@ -152,10 +161,10 @@ class Workspace:
         def evaluate() -> Tensor:
             nonlocal fresh
             first, fresh = fresh, False
-            if len(shared.trials) > 1:  # asked once and there, or else its class would not treat elements apart
+            if not shared.alone:  # asked once and there, or else its class would not treat elements apart
                 if _changed(shared, given, versions):
                     self._give(shared, grad.clone(memory_format=torch.contiguous_format), shared.index)
-                return loss[shared.trials].sum()
+                return loss[shared.index].sum()
             (trial,) = shared.trials
             point = self._points[trial]
             if shared.strays():
@@ -170,7 +179,7 @@ class Workspace:
 
         return evaluate
 
-    def _give(self, shared: Shared, grad: Params, index: int | list[int]) -> None:
+    def _give(self, shared: Shared, grad: Params, index: int | Tensor) -> None:
         """These rows of a contiguous tensor, which nobody else has, as the gradients of an instance."""
         n = grad.shape[1]
         for parameter, (shape, stride, start) in zip(shared.parameters, self._places, strict=True):

@@ -18,6 +18,7 @@ from optbench.problems.rosenbrock import Rosenbrock
 from optbench.checks import UsageError
 from optbench.optimizers.from_torch import FromTorch, defaults
 from optbench.optimizers.surroundings import Surroundings
+from optbench.plan import plan
 from optbench.schedules.cosine import Cosine
 
 NETWORK = TinyNet()
@@ -260,6 +261,41 @@ def test_layers_that_the_class_does_not_take_are_told_with_what_to_do() -> None:
     ) as told:
         rule.init(Rosenbrock().start([0]), Rosenbrock().layout)
     assert "\n" not in str(told.value)
+
+
+class Demanding(torch.optim.SGD):
+    """Has no default for two of its settings."""
+
+    def __init__(self, params: Any, lr: float, *, decay: float, momentum: float = 0.5) -> None:
+        super().__init__(params, lr, momentum=momentum, weight_decay=decay)
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        ({"decay": 0.1}, r"lr, so it needs optimizer\.lr=…$"),
+        ({"momentum": 0.1}, r"lr and decay, so it needs optimizer\.lr=… and optimizer\.decay=…$"),
+        ({}, r"lr and decay, so it needs "),
+    ],
+)
+def test_settings_without_a_default_are_asked_for(settings: dict[str, Any], missing: str) -> None:
+    with pytest.raises(UsageError, match=r"^Demanding has no default for " + missing):
+        FromTorch.from_settings(Demanding, settings)
+    FromTorch.from_settings(Demanding, {"lr": 0.1, "decay": 0.1})
+
+
+@pytest.mark.parametrize("typed", ["optimizer.momentum=abc", "optimizer.nesterov=often", "optimizer.lr=fast"])
+def test_words_in_the_place_of_numbers_are_told_when_the_sweep_is_planned(typed: str) -> None:
+    with pytest.raises(UsageError, match=r"^SGD: \w+ must be .*, got '\w+'$"):
+        plan(["problem=rosenbrock", "optimizer=torch.optim.SGD", typed])
+
+
+def test_a_number_in_a_string_is_a_number_where_the_default_is_whole() -> None:
+    state = FromTorch.from_settings("torch.optim.SGD", {"weight_decay": "1e-3", "momentum": "0"}).init(
+        NETWORK.start([0]), NETWORK.layout
+    )
+    assert state.optimizers[0].param_groups[0]["weight_decay"] == 1e-3
+    assert isinstance(state.optimizers[0].param_groups[0]["momentum"], int)
 
 
 class Noisy(torch.optim.SGD):

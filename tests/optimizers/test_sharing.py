@@ -100,6 +100,21 @@ class Late(torch.optim.SGD):
         super().step()
 
 
+class LateAsSet(torch.optim.SGD):
+    """Normalises by the norm of all after as many steps as a setting says."""
+
+    def __init__(self, params: Any, lr: float = 1e-3, after: int = 12) -> None:
+        super().__init__(params, lr)
+        self.param_groups[0]["left"] = after
+
+    def step(self, closure: Any = None) -> None:
+        group = self.param_groups[0]
+        group["left"] -= 1
+        if group["left"] < 0:
+            torch.nn.utils.clip_grad_norm_(group["params"], 1e-3)
+        super().step()
+
+
 class Lossy(torch.optim.SGD):
     """Its rate is the loss."""
 
@@ -152,6 +167,19 @@ def test_a_class_that_the_check_takes_for_what_it_is_not_can_be_kept_from_sharin
         torch.allclose(path[:, k], torch_path(NETWORK, Late, s, 30, lr=0.1), rtol=1e-9) for k, s in enumerate([5, 0, 7])
     ]
     assert same == [not share] * 3
+
+
+@pytest.mark.parametrize(("after", "instances"), [(12, 3), (25, 3), (200, 1)])
+def test_the_check_goes_on_past_the_whole_numbers_of_the_settings_up_to_thirty_steps(
+    after: int, instances: int
+) -> None:
+    for settings in ({"after": after}, {"after": column(*3 * [after])}):
+        run = Loop(NETWORK, FromTorch(cls=LateAsSet, settings=settings), [5, 0, 7])
+        assert len(run.state.optimizers) == instances
+
+
+def test_a_default_counts_among_the_whole_numbers_of_the_settings() -> None:
+    assert len(Loop(NETWORK, FromTorch(cls=LateAsSet), [5, 0, 7]).state.optimizers) == 3
 
 
 def test_looking_whether_they_may_draws_from_no_global_generator() -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from contracts import ROOT, Loop, TinyNet, natural
+from contracts import ROOT, Loop, TinyNet, natural, torch_path
 
 from optbench import run
 from optbench.optimizers.from_torch import FromTorch
+from optbench.optimizers.surroundings import Surroundings, keys
 from optbench.registry import load_object
 
 TOP = ROOT / "conf" / "optimizer"
@@ -26,6 +27,11 @@ FLAGS = {"params", "foreach", "fused", "capturable", "differentiable", "maximize
 
 def read(name: str) -> dict[str, Any]:
     return yaml.safe_load(FILES[name].read_text(encoding="utf-8"))
+
+
+def read_settings(name: str) -> dict[str, Any]:
+    """All but what names the entry and its search space."""
+    return {key: value for key, value in read(name).items() if key not in ("name", "class", "search")}
 
 
 def needed(name: str) -> Any:
@@ -94,6 +100,28 @@ def test_heavyball_runs_without_compiling(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(heavyball.utils.fusions, "compile", lambda *_, **__: pytest.fail("it compiles"))
     Loop(TinyNet(), FromTorch(cls=heavyball.AdamW), [0, 1]).run(2)
     assert heavyball.utils.compile_mode == usual is not None
+
+
+THIRD = [n for n in FILES if n.partition("/")[0] not in ("torch", "schedulefree")]
+"""Bare loops of schedulefree, which is judged at its averages, and of torch are in test_from_torch.py and test_sharing.py."""
+
+
+@pytest.mark.parametrize("name", THIRD)
+@pytest.mark.filterwarnings("ignore")
+def test_each_goes_where_a_bare_torch_loop_goes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cls, net = needed(name), TinyNet(dtype=torch.float32)  # some of heavyball take no float64
+    settings = read_settings(name)
+    path = Loop(net, FromTorch.from_settings(read(name)["class"], settings), [5, 0]).run(30)
+    own = {key: natural(value) for key, value in settings.items() if key != "share"}
+    if name.startswith("heavyball/"):
+        monkeypatch.setattr(load_object("heavyball.utils"), "compile_mode", None)
+    around = Surroundings(torch.device("cpu"), {}, draws=True)
+    for trial, (seed, key) in enumerate(zip([5, 0], keys(net.start([5, 0])), strict=True)):
+        with around:
+            around.seed(key, "build")
+            bare = torch_path(net, cls, seed, 30, prepare=lambda _, t, key=key: around.seed(key, f"step {t}"), **own)
+        torch.testing.assert_close(path[:, trial], bare, rtol=1e-5, atol=1e-6)
+        assert all(not torch.equal(bare[k], bare[k + 1]) for k in range(10, 29))
 
 
 def losses(seeds: int, folder: Path) -> list[list[float]]:

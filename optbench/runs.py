@@ -214,7 +214,9 @@ class Run:
     def known_defaults(self) -> dict[str, Any]:
         """The optimizer's settings with their default values."""
         cls = self.optimizer_class
-        return defaults(cls) if issubclass(cls, Optimizer) else torch_defaults(cls)
+        if issubclass(cls, Optimizer):
+            return defaults(cls)
+        return torch_defaults(cls) | {"share": False}  # as in a bare loop, so no label need tell it
 
 
 def columns(chosen: Sequence[Mapping[str, Any]], kind: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Shared:
     ):
         self.optimizer, self.trials, self.parameters, self.settings = optimizer, list(trials), parameters, settings
         self.rates = [group.get("lr") for group in optimizer.param_groups] if rates is None else rates
-        self.homes = [None] * len(parameters) if homes is None else list(homes)
+        self.homes: list[int | None] = [None] * len(parameters) if homes is None else list(homes)
         self.index = self.trials[0] if len(self.trials) == 1 else torch.tensor(self.trials, device=parameters[0].device)
 
     @property

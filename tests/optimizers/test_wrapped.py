@@ -146,5 +146,5 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     from optbench.errors import UsageError
     from optbench.plan import plan
 
-    with pytest.raises(UsageError, match=r"no package 'nowhere'; is it installed"):
+    with pytest.raises(UsageError, match=r"no package 'nowhere' here; is it installed"):
         plan(["problem=rosenbrock", "optimizer=nowhere/best"], config_dir=str(tmp_path))

@@ -10,20 +10,33 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_flatten
 
+from .apart import apart
+from .errors import UsageError, one_line
 from .interfaces import FirstOrder, Hyper, Optimizer, Oracle, Params
-from .traced import Traced, check_compiler
+from .traced import PlainError, Traced, check_compiler
 
 LARGE = 2**22
 """Numbers in the parameters of all trials from which blocks are faster."""
 BLOCK = 2**18
 """Numbers of a block: 1 MiB in float32."""
+NOT_APART = (
+    "moves a parameter by more than its own gradient; "
+    "set `elementwise: ClassVar[bool] = False` in the class, or compile=false"
+)
 
 
 def _users(tensor: Tensor) -> int:
     """Tensors that lie in the same memory, views among them, and a constant."""
     return torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _kind(setting: Any) -> Any:
+    """What decides which way a rule goes, whatever the size of a number is."""
+    if isinstance(setting, (int, float)):
+        return type(setting), bool(setting)
+    return setting if isinstance(setting, str) else type(setting)
 
 
 ALONE = _users(torch.empty(1))
@@ -33,13 +46,15 @@ class Stepper:
     """Makes the steps of one optimizer, of elementwise rules with many numbers in blocks or compiled.
 
     The results are those of the optimizer's own `step`; compiled, to rounding. State tensors are written over, and on request
-    the parameters: what was given by others is left as it is.
+    the parameters: what was given by others is left as it is. A rule that says that it treats elements apart is tried once;
+    one that does not, and a step that is no graph of operations on whole tensors, is made as the rule is written.
 
     Args:
         compiled: by torch.compile, whatever the size. Rules that look at norms or matrices run as they are.
 
     Raises:
-        UsageError: it is to be compiled, and there is no C++ compiler.
+        UsageError: it is to be compiled, and there is no C++ compiler; or the rule says that it treats elements apart, and
+            cannot be compiled.
     """
 
     def __init__(self, compiled: bool = False):
@@ -47,7 +62,7 @@ class Stepper:
             check_compiler()
         self._traced = Traced(compiled)
         self.compiled = compiled
-        self._written: Any = None
+        self._tried: dict[Any, str] = {}
         self._after: Params | None = None
         self._rooms: list[Tensor] = []
 
@@ -69,16 +84,37 @@ class Stepper:
         if not (elementwise(optimizer) and (self.compiled or params.numel() >= LARGE)):
             return optimizer.step(params, state, oracle, factor)
         assert isinstance(optimizer, FirstOrder)
-        _, grad = oracle(optimizer.asks_at(params, state))
-        if state is not self._written:
-            state = tree_map(lambda leaf: leaf.clone() if isinstance(leaf, Tensor) else leaf, state)
         lr = optimizer.lr * factor
+        if not self._apart(optimizer, lr, params):
+            return optimizer.step(params, state, oracle, factor)
+        _, grad = oracle(optimizer.asks_at(params, state))
         after = params if over and params is self._after else self._room(params)
         whole = self.compiled or params.is_cuda  # a card wants large pieces
         block = params.shape[1] if whole else max(BLOCK // params.shape[0], 256)
-        self._written = self._traced(optimizer, params, grad, state, lr, after, block)
+        try:
+            state = self._traced(optimizer, params, grad, state, lr, after, block)
+        except PlainError as error:
+            if self.compiled and str(error):
+                raise UsageError(f"{type(optimizer).__name__} {error}; set compile=false") from error
+            return optimizer.update(params, grad, state, lr)
         self._after = after
-        return after, self._written
+        return after, state
+
+    def _apart(self, rule: FirstOrder[Any], lr: Hyper, params: Params) -> bool:
+        """Whether the rule treats elements apart, as it says; tried once for settings of a kind.
+
+        Raises:
+            UsageError: it does not, and is to be compiled.
+        """
+        key = (type(rule), params.dtype, *map(_kind, tree_flatten(getattr(rule, "__dict__", {}))[0]))
+        if key not in self._tried:
+            try:
+                self._tried[key] = "" if apart(rule, lr, params) else NOT_APART
+            except Exception as error:  # its own step may tell
+                self._tried[key] = f"cannot be tried ({one_line(error)}); set compile=false"
+        if self.compiled and self._tried[key]:
+            raise UsageError(f"{type(rule).__name__} {self._tried[key]}")
+        return not self._tried[key]
 
     def _room(self, params: Params) -> Params:
         """A tensor like the parameters: one that this stepper gave earlier, once nobody has it any more, else a new one.

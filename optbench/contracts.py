@@ -12,7 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .interfaces import Batch, Optimizer, Params, Problem, select
+from .apart import apart
+from .columns import elementwise
+from .interfaces import Batch, FirstOrder, Optimizer, Params, Problem, select
 from .oracle import BatchOracle
 from .randomness import Randomness
 
@@ -55,6 +57,7 @@ def optimizer_contracts(
         "trials can be selected on the way": lambda: _steps_selected(build, problem),
         "a trial that is NaN leaves the others as they are": lambda: _steps_nan(build, problem),
         "float32 stays float32": lambda: _steps_dtype(build, single),
+        "a rule that says so treats elements apart": lambda: _steps_apart(build, problem),
     }
 
 
@@ -283,6 +286,17 @@ def _steps_dtype(build: Callable[[], Optimizer], problem: Problem) -> None:
         for tensor in (loop.params, *_tensors(loop.state)):
             wrong = tensor.is_floating_point() and tensor.dtype != dtype
             _demand(not wrong, f"{dtype} parameters became {tensor.dtype}; make tensors like params")
+
+
+def _steps_apart(build: Callable[[], Optimizer], problem: Problem) -> None:
+    optimizer = build()
+    if elementwise(optimizer):
+        assert isinstance(optimizer, FirstOrder)
+        _demand(
+            apart(optimizer, optimizer.lr, problem.start(SEEDS)),
+            "some columns alone move otherwise than among all, as norms, sizes or other elements enter; "
+            "set `elementwise: ClassVar[bool] = False` in the class",
+        )
 
 
 def _tensors(state: Any) -> list[Tensor]:

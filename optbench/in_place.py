@@ -15,8 +15,6 @@ from torch import Tensor
 from torch.fx import Graph, GraphModule, Node
 
 Bind = Callable[[Sequence[float], Sequence[Tensor]], Callable[..., None]]
-ALIASES = ("view", "expand", "detach", "alias", "slice", "squeeze", "unsqueeze", "reshape", "select", "t")
-"""Operations whose result lies in the memory of their first argument."""
 
 
 def in_place(module: GraphModule, shape: torch.Size) -> Bind:
@@ -34,7 +32,7 @@ def in_place(module: GraphModule, shape: torch.Size) -> Bind:
     order = {node: k for k, node in enumerate(graph.nodes)}
     roots = {node: node for node in graph.nodes}
     for node in graph.nodes:
-        if node.op == "call_function" and (_writes_first(node) or _name(node) in ALIASES):
+        if node.op == "call_function" and _gives_first(node):
             roots[node] = roots[node.args[0]]
     last: dict[Node, int] = {}
     for node in graph.nodes:
@@ -171,12 +169,11 @@ def _with_out(node: Node, shape: torch.Size) -> Any:
     return None
 
 
-def _writes_first(node: Node) -> bool:
+def _gives_first(node: Node) -> bool:
+    """Does the result lie in the memory of the first argument, which was written over or is looked at in another way?"""
     operation: Any = node.target
-    if not isinstance(operation, torch._ops.OpOverload) or not operation._schema.arguments:
-        return False
-    alias = operation._schema.arguments[0].alias_info
-    return alias is not None and alias.is_write
+    given = operation._schema.arguments
+    return bool(given) and given[0].alias_info is not None
 
 
 def _name(node: Node) -> str:

@@ -1,25 +1,41 @@
 """An elementwise rule as a graph, whatever numbers it works out from the step count and the rate.
 
-A rule computes with tensors and with plain numbers such as 1 − β₁ᵗ. The tensor operations are the same at every step and are
+A rule computes with tensors and with plain numbers such as 1 − β₁ᵗ. The tensor operations are the same at many steps and are
 kept; the numbers, and tensors made of numbers, are worked out anew each step, by the rule itself on a single column, and
 given to the graph. Left inside, a compiler would compute a power of t for each parameter [4 times the time of Adam].
+What the rule does on that column also tells which graph is the step's: a rule may do one thing now and another thing then.
 """
 
 from __future__ import annotations
 
+import copy
+import functools
 import itertools
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import make_fx
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx import Graph, GraphModule, Node
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from .errors import UsageError
+from .errors import UsageError, one_line
 from .in_place import Bind, as_tensor, in_place
 from .interfaces import FirstOrder, Hyper, Params
+
+MOST = 32
+"""Graphs for one rule and shape; one that does still other things is stepped as it is written."""
+COPY = torch.ops.aten.clone.default
+LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default)
+FACTORS = {"alpha": ("add", "add_", "sub", "sub_"), "value": ("addcmul", "addcmul_", "addcdiv", "addcdiv_")}
+"""Factors of the second operand, by their names, and the operations that know them."""
+
+
+class PlainError(Exception):
+    """A step that must be made as the rule is written; the text says why none of its kind can be a graph, if that is so."""
 
 
 def check_compiler() -> None:
@@ -36,8 +52,16 @@ def check_compiler() -> None:
         raise UsageError("compile=true needs a C++ compiler; install g++ or set compile=false") from error
 
 
+class _Kernel(NamedTuple):
+    """varying: places of the numbers that are inputs; baked: all numbers when it was made; bind: gives it its inputs."""
+
+    varying: set[int]
+    baked: list[float]
+    bind: Bind | PlainError
+
+
 class Traced:
-    """`update` of elementwise rules as a graph, made at the first step and again where a rule takes another branch.
+    """`update` of elementwise rules as graphs, each made at the first step that needs it.
 
     Args:
         compiled: into one kernel for whole rows; else the graph runs in place, block by block.
@@ -45,80 +69,312 @@ class Traced:
 
     def __init__(self, compiled: bool) -> None:
         self.compiled = compiled
-        self._kernels: dict[Any, tuple[set[int], list[float], Bind, list[Tensor]]] = {}
+        self._kernels: dict[Any, _Kernel] = {}
+        self._written: Any = None
 
     def __call__(
         self, rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper, after: Params, block: int
     ) -> Any:
-        """Writes the new parameters to `after` and new state tensors over the old ones; gives the new state.
+        """Writes the new parameters to `after` and new state tensors over those it made before; gives the new state.
 
         after: a tensor of its own, or `params`, which are then written over.
         block: columns that are worked on together.
+
+        Raises:
+            PlainError: nothing was written; the step is to be made by the rule itself.
         """
-        made, seen = _on_one_column(rule, params, grad, state, lr)
-        leaves = [after, grad, *_tensors((state, lr))]
-        cut = [leaf.split(block, dim=1) if _whole(leaf, params.shape) else itertools.repeat(leaf) for leaf in leaves]
-        ready: dict[int, Callable[..., None]] = {}  # by width: all blocks are alike but the last
+        call = _Call(rule, params, grad, state, lr)
+        column = call.on_one_column()
+        widths = [part.shape[1] for part in params.split(block, dim=1)]
+        ready = {width: self._kernel(call, column, width) for width in set(widths)}  # all are alike but the last
+        if state is not self._written:
+            state = tree_unflatten([x.clone() if isinstance(x, Tensor) else x for x in call.state], call.state_spec)
+            call = _Call(rule, params, grad, state, lr)
+        tensors = [after, *call.tensors[1:]]
+        cut = [t.split(block, dim=1) if call.whole(t) else itertools.repeat(t) for t in tensors]
         for before, *part in zip(params.split(block, dim=1), *cut, strict=False):
-            width = before.shape[1]
             if after is not params:
                 part[0].copy_(before)
-            if width not in ready:
-                ready[width] = self._kernel(rule, part, state, lr, made, seen, params.shape)
-            ready[width](*part)
-        return _with_columns(made, state, params.shape)
+            ready[before.shape[1]](*part)
+        made = [old if call.whole(old) else new for old, new in zip(call.state, column.state, strict=True)]
+        self._written = tree_unflatten(made, call.state_spec)
+        return self._written
 
-    def _kernel(
-        self,
-        rule: FirstOrder[Any],
-        part: Sequence[Tensor],
-        state: Any,
-        lr: Hyper,
-        made: Any,
-        seen: _Numbers,
-        shape: torch.Size,
-    ) -> Callable[..., None]:
-        """The function for a block like this one, with the numbers of this step."""
-        numbers, block = seen.numbers, part[0].shape
-        columns = _tensors(list(vars(rule).values()))  # settings that differ between the trials
-        key = (type(rule), *map(id, columns), tuple(seen.operations), len(numbers), block, part[0].dtype)
-        varying, baked, bind, _ = self._kernels.get(key, (set(), [], None, columns))
+    def _kernel(self, call: _Call, column: _Tape, width: int) -> Callable[..., None]:
+        """The function for a block of so many columns, with the numbers of this step."""
+        numbers = column.numbers
+        kind = type(call.rule), (call.shape[0], width)
+        key = (*kind, *((t.dtype, t.shape) for t in column.given), *column.operations, *column.results)
+        varying, baked, bind = self._kernels.get(key, _Kernel(set(), [], PlainError()))
         changed = {i for i, (old, new) in enumerate(zip(baked, numbers, strict=bool(baked))) if old != new}
-        if bind is None or not changed <= varying:
-            later = 0.5 * lr if isinstance(lr, float) else lr
-            column = _one_column(made, shape)
-            following = _on_one_column(rule, part[0], part[1], column, later)[1].numbers
-            if len(following) == len(numbers):
-                varying = varying | {i for i, (a, b) in enumerate(zip(numbers, following, strict=True)) if a != b}
-            varying = varying | changed
-            graph = _graph(rule, part, state, lr, sorted(varying), seen)
-            bind = _compiled(graph) if self.compiled else in_place(graph, block)
-            self._kernels[key] = varying, numbers, bind, columns  # kept, so that no other tensor gets its id
-        return bind([numbers[i] for i in sorted(varying)], seen.made)
+        if key not in self._kernels or not changed <= varying:
+            if key not in self._kernels and sum(known[:2] == kind for known in self._kernels) >= MOST:
+                raise PlainError
+            varying = varying | changed | _changing(call, column)
+            try:
+                bind = self._bound(call.on_block(column, width), call.places, sorted(varying))
+            except PlainError as error:
+                bind = error
+            self._kernels[key] = _Kernel(varying, numbers, bind)
+        if isinstance(bind, PlainError):
+            raise bind
+        return bind([numbers[i] for i in sorted(varying)], column.made)
+
+    def _bound(self, tape: _Tape, places: list[int], varying: list[int]) -> Bind:
+        if self.compiled:
+            return _compiled(tape, places, varying)
+        return in_place(_graph(tape, places, varying), tape.given[0].shape)
 
 
-def _compiled(graph: torch.fx.GraphModule) -> Bind:
-    """One kernel. Numbers reach it as tensors without dimensions: another plain number might compile it again."""
-    for node in graph.graph.nodes:
+class _Call:
+    """A call of `update` with all that enters it: parameters, gradient, state, rate, and the settings of the rule."""
+
+    def __init__(self, rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper):
+        self.rule, self.lr, self.shape = rule, lr, params.shape
+        self.values, self.spec = tree_flatten((params, grad, state, lr, getattr(rule, "__dict__", {})))
+        self.tensors = [x for x in self.values if isinstance(x, Tensor)]
+        self.state, self.state_spec = tree_flatten(state)
+        self.places = [0, *(k for k, x in enumerate(filter(_is_tensor, self.state), 2) if self.whole(x))]
+        """Which of the tensors are written over: the parameters, and what of the state has their shape."""
+
+    def whole(self, value: Any) -> bool:
+        """Is it a tensor with a number for each parameter?"""
+        return isinstance(value, Tensor) and value.shape == self.shape
+
+    def on_one_column(self) -> _Tape:
+        """What is done for the first parameter of each trial.
+
+        Raises:
+            PlainError: it cannot be told, or the new state has another form than the old one.
+        """
+        if any(x.numel() > self.shape[0] and not self.whole(x) for x in filter(_is_tensor, [*self.state, self.lr])):
+            raise PlainError("keeps tensors that are neither [trials, n] nor one number a trial")
+        tape = self._noted(lambda x: x[:, :1] if self.whole(x) else x.detach())  # each an object of its own
+        self._check(tape, 1)
+        return tape
+
+    def on_block(self, column: _Tape, width: int) -> _Tape:
+        """What is done for so many parameters, without computing it.
+
+        Raises:
+            PlainError: it is something else than for one.
+        """
+        shape = self.shape[0], width
+        with FakeTensorMode():
+            tape = self._noted(
+                lambda x: torch.empty(shape if self.whole(x) else x.shape, dtype=x.dtype, device=x.device)
+            )
+        self._check(tape, width)
+        if (tape.outline, tape.results) != (column.outline, column.results):
+            raise PlainError("does other things for many parameters than for one")
+        return tape
+
+    def _noted(self, change: Callable[[Tensor], Tensor]) -> _Tape:
+        values = [change(x) if isinstance(x, Tensor) else x for x in self.values]
+        params, grad, state, lr, settings = tree_unflatten(values, self.spec)
+        rule = copy.copy(self.rule)
+        if settings:
+            vars(rule).update(settings)
+        tape = _Tape([x for x in values if isinstance(x, Tensor)])
+        try:
+            with tape:
+                new, state = rule.update(params, grad, state, lr)
+        except PlainError:
+            raise
+        except Exception as error:
+            raise PlainError(f"cannot be traced ({one_line(error)})") from error
+        tape.state, tape.state_spec = tree_flatten(state)
+        if tape.state_spec == self.state_spec:
+            tape.keep([new, *(made for made, old in zip(tape.state, self.state, strict=True) if self.whole(old))])
+        return tape
+
+    def _check(self, tape: _Tape, width: int) -> None:
+        """Has all that was made the form of what it replaces?"""
+        shape = self.shape[0], width
+        forms = [(shape, x.dtype) if self.whole(x) else _form(x) for x in [self.tensors[0], *self.state]]
+        if tape.state_spec != self.state_spec or forms != [
+            _form(x) for x in [tape.tensors[tape.results[0]], *tape.state]
+        ]:
+            raise PlainError
+
+
+class _Tape(TorchDispatchMode):
+    """Notes the operations that run, and of each argument which earlier tensor it is, counted in the order of their making.
+
+    numbers: the plain numbers among the arguments, in their order; made: copies of the tensors made of plain numbers.
+
+    Raises:
+        PlainError: an operation reads a value of a tensor, or a tensor that comes from elsewhere.
+    """
+
+    def __init__(self, given: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.given, self.tensors = list(given), list(given)  # kept, so that no other tensor gets the id of one
+        self.numbers: list[float] = []
+        self.operations: list[tuple[Any, Any, Any]] = []
+        self.made: list[Tensor] = []
+        self.state: list[Any] = []
+        self.state_spec: Any = None
+        self.results: list[int] = []
+        self._born = {id(tensor): k for k, tensor in enumerate(given)}
+
+    @property
+    def outline(self) -> list[Any]:
+        """The operations without their arguments, of which some are sizes."""
+        return [(operation, len(args), *kwargs) for operation, args, kwargs in self.operations] + [len(self.numbers)]
+
+    def keep(self, results: Sequence[Tensor]) -> None:
+        """Note which tensors are the results."""
+        self.results = [self._birth(result) for result in results]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.namespace == "prim":  # asks what kind of tensor it is
+            return func(*args, **(kwargs or {}))
+        if func in LIFTS:
+            out = func(*args)
+            self.operations.append((COPY, (_Made(len(self.made)),), ()))
+            self.made.append(out.clone())
+        else:
+            takes, kinds = _takes_numbers(func)
+            noted = tuple(self._noted(x, takes[k]) for k, x in enumerate(args))
+            named = tuple((name, self._noted(x, kinds[name])) for name, x in (kwargs or {}).items())
+            self.operations.append((func, noted, named))
+            out = func(*args, **(kwargs or {}))
+        if not isinstance(out, Tensor):
+            raise PlainError(f"looks at the values of its tensors or cuts them up ({func})")
+        if _writes_first(func):
+            self._born[id(args[0])] = len(self.tensors)
+        self._born[id(out)] = len(self.tensors)
+        self.tensors.append(out)
+        return out
+
+    def _noted(self, value: Any, numeric: bool) -> Any:
+        if isinstance(value, Tensor):
+            return _Earlier(self._birth(value))
+        if isinstance(value, (list, tuple)):
+            return tuple(self._noted(x, numeric) for x in value)
+        if numeric and isinstance(value, (int, float)) and not isinstance(value, bool):
+            self.numbers.append(value)
+            return _Number(len(self.numbers) - 1, isinstance(value, float))
+        return value
+
+    def _birth(self, tensor: Tensor) -> int:
+        born = self._born.get(id(tensor))
+        if born is None:
+            raise PlainError("uses a tensor that is neither given to it nor in its state or settings")
+        return born
+
+
+class _Earlier(NamedTuple):
+    """A tensor, by its place among those that were made."""
+
+    birth: int
+
+
+class _Made(NamedTuple):
+    """A tensor made of plain numbers."""
+
+    place: int
+
+
+class _Number(NamedTuple):
+    """A plain number, whole or not."""
+
+    place: int
+    broken: bool
+
+
+def _graph(tape: _Tape, places: Sequence[int], varying: Sequence[int], *, pure: bool = False) -> GraphModule:
+    """A function of (tensors given, varying numbers, tensors made of numbers) that writes the results to their places.
+
+    pure: it gives them and writes nothing.
+    """
+    graph = Graph()
+
+    def placed(name: str, value: Any = None) -> Node:
+        node = graph.placeholder(name)
+        node.meta["val"] = value
+        return node
+
+    nodes = [placed(f"given{k}", tensor) for k, tensor in enumerate(tape.given)]
+    numbers: dict[int, Any] = dict(enumerate(tape.numbers)) | {k: placed(f"number{k}") for k in varying}
+    made = [placed(f"made{k}", tensor) for k, tensor in enumerate(tape.made)]
+
+    def argument(noted: Any) -> Any:
+        if isinstance(noted, _Earlier):
+            return nodes[noted.birth]
+        if isinstance(noted, _Made):
+            return made[noted.place]
+        if isinstance(noted, _Number):
+            return numbers[noted.place]
+        return tuple(map(argument, noted)) if isinstance(noted, tuple) else noted
+
+    def call(operation: Any, args: Any, kwargs: Any, value: Tensor) -> Node:
+        node = graph.call_function(operation, args, kwargs)
+        node.meta["val"] = value
+        return node
+
+    for (operation, args, kwargs), value in zip(tape.operations, tape.tensors[len(tape.given) :], strict=True):
+        nodes.append(call(operation, argument(args), {name: argument(x) for name, x in kwargs}, value))
+    if pure:
+        graph.output(tuple(nodes[result] for result in tape.results))
+    else:
+        moved = [(p, r) for p, r in zip(places, tape.results, strict=True) if p != r]
+        over = {_memory(tape.given[p]) for p, _ in moved}
+        ends = []
+        for _, r in moved:
+            value = tape.tensors[r]
+            ends.append(call(COPY, (nodes[r],), {}, value) if _memory(value) in over else nodes[r])
+        for (p, _), end in zip(moved, ends, strict=True):
+            call(torch.ops.aten.copy_.default, (nodes[p], end), {}, tape.given[p])
+        graph.output(None)
+    graph.eliminate_dead_code()
+    return GraphModule(torch.nn.Module(), graph)
+
+
+def _compiled(tape: _Tape, places: Sequence[int], varying: Sequence[int]) -> Bind:
+    """One kernel. Numbers reach it as tensors without dimensions: another plain number might compile it again.
+
+    Where a result is one of the tensors given, the kernel gives the results, which are then copied: torch 2.13 leaves out the
+    copy of an input that is written over later on.
+    """
+    given = {_memory(tensor): k for k, tensor in enumerate(tape.given)}
+    homes = [given.get(_memory(tape.tensors[r])) for r in tape.results]
+    pure = any(home in places and home != p for home, p in zip(homes, places, strict=True))
+    module = _graph(tape, places, varying, pure=pure)
+    for node in module.graph.nodes:
         if node.op == "call_function":
-            _take_tensors(graph.graph, node)
-    graph.recompile()
-    run = torch.compile(graph, fullgraph=True)
-    return lambda numbers, made: lambda *whole: run(*whole, *map(as_tensor, numbers), *made)
+            _take_tensors(module.graph, node)
+    module.recompile()
+    run = torch.compile(module, fullgraph=True)
+
+    def copied(*whole: Tensor) -> None:
+        over = [whole[p] for p in places]
+        memories = set(map(_memory, over))
+        results = [result.clone() if _memory(result) in memories else result for result in run(*whole)]
+        for place, result in zip(over, results, strict=True):
+            place.copy_(result)
+
+    write = copied if pure else run
+    return lambda numbers, made: lambda *whole: write(*whole, *map(as_tensor, numbers), *made)
 
 
-def _take_tensors(graph: torch.fx.Graph, node: torch.fx.Node) -> None:
-    """Let this operation have tensors where it has been given inputs for plain numbers."""
+def _take_tensors(graph: Graph, node: Node) -> None:
+    """Let this operation have tensors where it has been given inputs for plain numbers.
+
+    Raises:
+        PlainError: there is no such form of it.
+    """
     operation: Any = node.target
-    for key in ("alpha", "value"):  # x + alpha y, x + value y z: the factor goes to y
+    for key, names in FACTORS.items():  # x + alpha y, x + value y z: the factor goes to y
         factor = node.kwargs.get(key)
-        if isinstance(factor, torch.fx.Node):
+        if isinstance(factor, Node) and operation.overloadpacket.__name__ in names:
             with graph.inserting_before(node):
                 scaled = graph.call_function(torch.ops.aten.mul.Tensor, (node.args[1], factor))
             node.update_arg(1, scaled)
             node.kwargs = {k: v for k, v in node.kwargs.items() if k != key}
     wanted = [str(a.type) for a in operation._schema.arguments]
-    numbers = [k for k, a in enumerate(node.args) if isinstance(a, torch.fx.Node) and "Tensor" not in wanted[k]]
+    numbers = [k for k, a in enumerate(node.args) if isinstance(a, Node) and "Tensor" not in wanted[k]]
     if numbers:
         for k in numbers:
             wanted[k] = "Tensor" if wanted[k] in ("number", "float", "int") else wanted[k].replace("number", "Tensor")
@@ -126,125 +382,57 @@ def _take_tensors(graph: torch.fx.Graph, node: torch.fx.Node) -> None:
             form = getattr(operation.overloadpacket, name)
             if [str(a.type) for a in form._schema.arguments] == wanted:
                 node.target = form
+    if node.target is operation and (numbers or any(x.name.startswith("number") for x in _named_inputs(node))):
+        raise PlainError(f"changes a number from step to step that {operation} takes as it is")
 
 
-class _Numbers(TorchDispatchMode):
-    """Notes the operations that run, the plain numbers they are given, and the tensors made of plain numbers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.numbers: list[float] = []
-        self.operations: list[Any] = []
-        self.made: list[Tensor] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.operations.append(func)
-        if func is torch.ops.aten.lift_fresh.default:
-            self.made.append(args[0])
-        self.numbers.extend(x for x in tree_flatten((args, kwargs))[0] if _is_number(x))
-        return func(*args, **(kwargs or {}))
+def _named_inputs(node: Node) -> list[Node]:
+    return [value for value in node.kwargs.values() if isinstance(value, Node)]
 
 
-def _on_one_column(rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper) -> tuple[Any, _Numbers]:
-    """The new state of a single column, and what was met on the way."""
-    given = params[:, :1], grad[:, :1], _one_column(state, params.shape), lr
-    with _Numbers() as seen:
-        _, made = rule.update(*given)
-    return made, seen
+def _changing(call: _Call, column: _Tape) -> set[int]:
+    """Which numbers are others in the next step, at half of the rate."""
+    later = 0.5 * call.lr if isinstance(call.lr, float) else call.lr
+    params, grad = (tensor[:, :1] for tensor in call.tensors[:2])
+    state = tree_unflatten(column.state, call.state_spec)
+    try:
+        following = _Call(call.rule, params, grad, state, later).on_one_column()
+    except PlainError:
+        return set()
+    if following.operations != column.operations:
+        return set()
+    return {i for i, (a, b) in enumerate(zip(column.numbers, following.numbers, strict=True)) if a != b}
 
 
-def _graph(
-    rule: FirstOrder[Any],
-    part: Sequence[Tensor],
-    state: Any,
-    lr: Hyper,
-    varying: list[int],
-    seen: _Numbers,
-) -> torch.fx.GraphModule:
-    """A function of (parameters, gradient, tensors of state and rate, varying numbers, tensors made) that writes them over."""
-    leaves, spec = tree_flatten((state, lr))
-
-    def write_over(params: Tensor, grad: Tensor, *tensors: Tensor) -> None:
-        given = iter(tensors)
-        old, rate = tree_unflatten([next(given) if isinstance(x, Tensor) else x for x in leaves], spec)
-        new, made = rule.update(params, grad, old, rate)
-        places, results = [params, *_whole_ones(old, params.shape)], [new, *_whole_ones(made, params.shape)]
-        in_places = {_memory(place) for place in places}
-        results = [result.clone() if _memory(result) in in_places else result for result in results]
-        for place, result in zip(places, results, strict=True):
-            place.copy_(result)
-
-    trace = make_fx(write_over, tracing_mode="fake", _allow_non_fake_inputs=True)
-    graph = trace(*part)
-    if _lift(graph, varying) != (len(seen.numbers), len(seen.made)):
-        raise UsageError(
-            f"{type(rule).__name__} works with other numbers for one parameter than for many; set compile=false"
-        )
-    return graph
+@functools.cache
+def _takes_numbers(operation: Any) -> tuple[list[bool], dict[str, bool]]:
+    """Which arguments may be any number, by place and by name; others are sizes, dimensions, types."""
+    arguments = operation._schema.arguments
+    takes = [not {"int", "SymInt", "bool"} & set(re.findall(r"\w+", str(a.type))) for a in arguments]
+    return takes, {a.name: take for a, take in zip(arguments, takes, strict=True)}
 
 
-def _lift(graph: torch.fx.GraphModule, varying: list[int]) -> tuple[int, int]:
-    """Make inputs of these plain numbers, counted in the order of the operations, and of tensors made of numbers.
+@functools.cache
+def _writes_first(operation: Any) -> bool:
+    """Does it write over its first argument?
 
-    Returns how many numbers and how many such tensors there are.
+    Raises:
+        PlainError: it writes over another.
     """
-    *_, last = (node for node in graph.graph.nodes if node.op == "placeholder")
-    count, after = 0, last
-    made = [node for node in graph.graph.nodes if node.target is torch.ops.aten.lift_fresh_copy.default]
-    for node in graph.graph.nodes:
-        if node.op != "call_function":
-            continue
+    written = [k for k, a in enumerate(operation._schema.arguments) if a.alias_info and a.alias_info.is_write]
+    if written not in ([], [0]):
+        raise PlainError(f"writes with {operation}")
+    return bool(written)
 
-        def lifted(value: Any) -> Any:
-            nonlocal count, after
-            if not _is_number(value):
-                return value
-            count += 1
-            if count - 1 not in varying:
-                return value
-            with graph.graph.inserting_after(after):
-                after = graph.graph.placeholder(f"number{count - 1}")
-            return after
 
-        node.args, node.kwargs = tree_map(lifted, node.args), tree_map(lifted, node.kwargs)
-    for k, node in enumerate(made):
-        with graph.graph.inserting_after(after):
-            after = graph.graph.placeholder(f"made{k}")
-        node.replace_all_uses_with(after)
-        graph.graph.erase_node(node)
-    graph.graph.eliminate_dead_code()
-    graph.recompile()
-    return count, len(made)
+def _is_tensor(value: Any) -> bool:
+    return isinstance(value, Tensor)
+
+
+def _form(value: Any) -> Any:
+    return (tuple(value.shape), value.dtype) if isinstance(value, Tensor) else None
 
 
 def _memory(tensor: Tensor) -> int:
     """Where it lies; a view lies where its tensor does."""
     return tensor.untyped_storage()._cdata
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _whole(leaf: Any, shape: torch.Size) -> bool:
-    return isinstance(leaf, Tensor) and leaf.shape == shape
-
-
-def _whole_ones(state: Any, shape: torch.Size) -> list[Tensor]:
-    return [leaf for leaf in tree_flatten(state)[0] if _whole(leaf, shape)]
-
-
-def _tensors(values: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_flatten(values)[0] if isinstance(leaf, Tensor)]
-
-
-def _one_column(state: Any, shape: torch.Size) -> Any:
-    return tree_map(lambda leaf: leaf[:, :1] if _whole(leaf, shape) else leaf, state)
-
-
-def _with_columns(made: Any, written: Any, shape: torch.Size) -> Any:
-    """The state of one column with the whole tensors, which were written over, in their places."""
-    leaves, spec = tree_flatten(made)
-    return tree_unflatten(
-        [w if _whole(w, shape) else x for x, w in zip(leaves, tree_flatten(written)[0], strict=True)], spec
-    )

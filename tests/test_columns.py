@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -10,25 +11,29 @@ import torch
 from contracts import Loop, varied
 from optbench.problems.rosenbrock import Rosenbrock
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten
+from torch.utils._pytree import tree_flatten, tree_map
 
 from optbench import columns
+from optbench.apart import apart
 from optbench.checks import UsageError
 from optbench.columns import Stepper, elementwise
-from optbench.interfaces import FirstOrder, Layout, Optimizer
+from optbench.interfaces import FirstOrder, Hyper, Layout, Optimizer
 from optbench.optimizers import OPTIMIZERS
 from optbench.optimizers.adam import Adam
+from optbench.optimizers.momentum import Momentum
+from optbench.optimizers.proximal import Proximal
+from optbench.schedules.several import scaled
 from optbench.traced import Traced
 
 N = 700
 LONG = Layout(("w",), ((N,),), ("weight",))
 
 
-def built(name: str, trials: int) -> Optimizer[Any] | None:
+def built(name: str, trials: int, dtype: torch.dtype = torch.float64) -> Optimizer[Any] | None:
     """The optimizer, with settings that differ between the trials; None where it does not treat elements apart."""
     if name == "from_torch":
         return None
-    rule = OPTIMIZERS[name](**(varied(OPTIMIZERS[name], trials, torch.float64) if trials > 1 else {}))
+    rule = OPTIMIZERS[name](**(varied(OPTIMIZERS[name], trials, dtype) if trials > 1 else {}))
     return rule if elementwise(rule) else None
 
 
@@ -67,6 +72,7 @@ def test_block_by_block_is_the_rule_to_the_bit(
     stepper = Stepper()
     found = path(rule, lambda *given: stepper(rule, *given, over=over), trials)
     torch.testing.assert_close(found, path(rule, rule.step, trials), rtol=0, atol=0)
+    assert stepper._traced._kernels  # it did go in blocks
 
 
 @pytest.mark.slow
@@ -227,3 +233,233 @@ def test_memory_is_used_again_only_when_nobody_has_it() -> None:
     assert third.data_ptr() not in (address, second.data_ptr())
     del view, third
     assert stepper._room(params).data_ptr() != second.data_ptr()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own(FirstOrder[Any]):
+    """A rule of somebody's own: its state before the first step from the parameters, and one step."""
+
+    lr: Hyper = 0.1
+    begin: Callable[[torch.Tensor], Any]
+    move: Callable[[torch.Tensor, torch.Tensor, Any, Any], Any]
+
+    def init(self, params: torch.Tensor, layout: Layout) -> Any:
+        return self.begin(params)
+
+    def update(self, params: torch.Tensor, grad: torch.Tensor, state: Any, lr: Any) -> Any:
+        return self.move(params, grad, state, lr)
+
+
+def zeros(count: int) -> Callable[[torch.Tensor], Any]:
+    """Steps taken, and so many tensors of zeros."""
+    return lambda x: (0, *(torch.zeros_like(x) for _ in range(count)))
+
+
+def anchored(x: torch.Tensor, g: torch.Tensor, state: Any, lr: Any) -> Any:
+    t, anchor = state
+    return x - lr * (g + 0.1 * (x - anchor)), (t + 1, x if t % 3 == 0 else anchor)
+
+
+def alternating(x: torch.Tensor, g: torch.Tensor, state: Any, lr: Any) -> Any:
+    t, m = state
+    m = 0.9 * m + g
+    return x - lr * (m if t % 2 else g), (t + 1, m)
+
+
+def late(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
+    return x - lr * (g * (t > 3)), t + 1
+
+
+def masked(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
+    return x - lr * torch.where(torch.full_like(g, t % 2 == 0, dtype=torch.bool), g, 0.1 * g), t + 1
+
+
+def rotating(x: torch.Tensor, g: torch.Tensor, state: Any, lr: Any) -> Any:
+    t, *kept = state
+    turn = t % 3
+    return x - lr * (g + kept[turn]), (t + 1, *(g if k == turn else old for k, old in enumerate(kept)))
+
+
+def whole_at_first(x: torch.Tensor, g: torch.Tensor, v: torch.Tensor, lr: Any) -> Any:
+    v = 0.9 * v + g
+    return x - lr * v, v
+
+
+def begun_late(x: torch.Tensor, g: torch.Tensor, v: torch.Tensor | None, lr: Any) -> Any:
+    v = g if v is None else 0.9 * v + g
+    return x - lr * v, v
+
+
+def growing(x: torch.Tensor, g: torch.Tensor, kept: list[torch.Tensor], lr: Any) -> Any:
+    return x - lr * (g + sum(kept)), [*kept[-2:], g]
+
+
+def passing(x: torch.Tensor, g: torch.Tensor, last: torch.Tensor, lr: Any) -> Any:
+    return x - lr * g + 0.1 * (x - last), x
+
+
+def swapping(x: torch.Tensor, g: torch.Tensor, state: Any, lr: Any) -> Any:
+    t, a, b = state
+    return x - lr * (a + g), (t + 1, b, a + g)
+
+
+def exchanging(x: torch.Tensor, g: torch.Tensor, state: Any, lr: Any) -> Any:
+    a, b = state
+    return x - lr * (g + a - 0.5 * b), [b, a]
+
+
+def with_a_made_tensor(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
+    return x - lr * g * torch.tensor([1.0 / (1 + t)], dtype=x.dtype).mul_(2), t + 1
+
+
+def with_something_unused(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
+    _ = 0.3 * g
+    return x - lr / (1 + t) * g, t + 1
+
+
+OWN: dict[str, tuple[Callable[[torch.Tensor], Any], Any, int]] = {
+    "takes its anchor every third step": (lambda x: (0, x.clone()), anchored, 2),
+    "reads another tensor every other step": (zeros(1), alternating, 2),
+    "begins late, by a truth value": (lambda x: 0, late, 2),
+    "makes a tensor of a truth value": (lambda x: 0, masked, 2),
+    "has buffers that take turns": (zeros(3), rotating, 3),
+    "has whole numbers that become broken": (lambda x: torch.zeros_like(x, dtype=torch.int64), whole_at_first, 1),
+    "has no tensor before the first step": (lambda x: None, begun_late, 1),
+    "has a list that grows": (lambda x: [], growing, 1),
+    "keeps the last point": (lambda x: x, passing, 1),
+    "hands a tensor of its state on": (zeros(2), swapping, 1),
+    "exchanges the tensors of its state": (lambda x: [x + 1, x - 1], exchanging, 1),
+    "writes over a tensor made of numbers": (lambda x: 0, with_a_made_tensor, 1),
+    "computes what nobody reads": (lambda x: 0, with_something_unused, 1),
+}
+
+
+def ways(rule: FirstOrder[Any], stepper: Stepper, trials: int, **how: Any) -> tuple[Any, Any]:
+    """Points and last states, by the stepper and by the rule."""
+    seen = []
+    for step in (lambda *given: stepper(rule, *given, **how), rule.step):
+        states: list[Any] = []
+
+        def make_step(*given: Any, step: Any = step, states: list[Any] = states) -> Any:
+            after, state = step(*given)
+            states[:] = [tree_map(lambda leaf: leaf.clone() if isinstance(leaf, torch.Tensor) else leaf, state)]
+            return after, state
+
+        seen.append((path(rule, make_step, trials, 9), states[0]))
+    return seen[0], seen[1]
+
+
+@pytest.mark.parametrize(("trials", "over"), [(1, False), (3, True)])
+@pytest.mark.parametrize("name", OWN)
+def test_rules_of_ones_own_go_in_blocks_to_the_bit(
+    name: str, trials: int, over: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "LARGE", 0)
+    monkeypatch.setattr(columns, "BLOCK", 1)
+    begin, move, graphs = OWN[name]
+    stepper = Stepper()
+    found, expected = ways(Own(begin=begin, move=move), stepper, trials, over=over)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    widths = {key[1] for key in stepper._traced._kernels}
+    assert len(stepper._traced._kernels) == graphs * len(widths)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # in torch's own code
+@pytest.mark.parametrize("over", [False, True])
+@pytest.mark.parametrize("name", OWN)
+def test_rules_of_ones_own_are_compiled(name: str, over: bool) -> None:
+    begin, move, graphs = OWN[name]
+    stepper = Stepper(compiled=True)
+    found, expected = ways(Own(begin=begin, move=move), stepper, 2, over=over)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+    assert len(stepper._traced._kernels) == graphs
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # in torch's own code
+def test_compiled_the_point_before_the_step_is_kept() -> None:
+    rule, stepper = Proximal(lr=0.1, strength=0.3, accelerated=True), Stepper(compiled=True)
+    params = torch.linspace(-2, 3, 2 * N, dtype=torch.float64).view(2, N)
+    state = rule.init(params, LONG)
+    for _ in range(3):
+        before = params.clone()
+        params, state = stepper(rule, params, state, Given(2), 1.0)
+        assert torch.equal(state.last, before)
+        assert not torch.equal(params, before)
+
+
+def test_settings_of_each_trial_under_a_schedule_are_inputs_of_one_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "LARGE", 0)
+    stepper, steps = Stepper(), 6
+
+    def trained(make_step: Any, rule: Any, name: str) -> torch.Tensor:
+        turn = iter(range(steps))
+        return path(rule, lambda *given: make_step(scaled(rule, {name: 1 - next(turn) / 10}), *given), 3, steps)
+
+    column = torch.tensor([[0.9], [0.5], [0.1]], dtype=torch.float64)
+    for rule, name in ((Momentum(lr=column, momentum=column), "momentum"), (Adam(betas=(column, 0.9)), "momentum")):
+        found = trained(stepper, rule, name)
+        torch.testing.assert_close(found, trained(lambda r, *given: r.step(*given), rule, name), rtol=0, atol=0)
+    assert len(stepper._traced._kernels) == 2
+
+
+def by_values(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
+    return x - (lr if bool((g.abs() < 100).all()) else 0.5 * lr) * g, t + 1
+
+
+def by_norm(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
+    return x - lr * g / g.norm(dim=1, keepdim=True), t + 1
+
+
+def by_size(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
+    return x - lr / x.shape[1] ** 0.5 * g, t + 1
+
+
+REFUSED = {
+    by_values: r"^Own looks at the values of its tensors .*; set compile=false$",
+    by_norm: r"^Own moves a parameter by more than its own gradient; set `elementwise: .* = False` in the class, or comp",
+    by_size: r"^Own moves a parameter by more than its own gradient; set `elementwise: .* = False` in the class, or comp",
+}
+
+
+@pytest.mark.parametrize("move", REFUSED)
+def test_what_cannot_go_in_blocks_is_stepped_as_it_is_written(move: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "LARGE", 0)
+    monkeypatch.setattr(columns, "BLOCK", 1)
+    rule, stepper = Own(begin=lambda x: 0, move=move), Stepper()
+    found, expected = ways(rule, stepper, 2)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    assert not stepper._traced._kernels
+    params = torch.ones(2, N, dtype=torch.float64)
+    with pytest.raises(UsageError, match=REFUSED[move]):
+        Stepper(compiled=True)(rule, params, 0, Given(2), 1.0)
+
+
+def test_a_branch_on_values_is_that_of_all_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One value in the last column decides, which a rule run on the first would not see."""
+    monkeypatch.setattr(columns, "LARGE", 0)
+    rule, x = Own(begin=lambda x: 0, move=by_values), torch.zeros(1, N, dtype=torch.float64)
+    grad = torch.ones_like(x)
+    grad[0, -1] = 101
+    after, _ = Stepper()(rule, x, 0, lambda *_: (torch.zeros(1), grad), 1.0)  # type: ignore[arg-type]
+    assert torch.equal(after, -0.05 * grad)
+
+
+@pytest.mark.parametrize("trials", [1, 3])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_rules_of_ours_treat_elements_apart_where_they_say_so(name: str, trials: int) -> None:
+    for dtype in (torch.float32, torch.float64):
+        rule: Any = built(name, trials, dtype)
+        if rule is not None:
+            assert apart(rule, rule.lr, torch.zeros(trials, N, dtype=dtype))
+
+
+def test_it_is_tried_once_for_settings_of_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "LARGE", 0)
+    tried = []
+    monkeypatch.setattr(columns, "apart", lambda *given: not tried.append(given))
+    stepper, params = Stepper(), torch.ones(1, N)
+    for lr, momentum in ((0.1, 0.9), (0.2, 0.8), (0.2, 0.0)):
+        rule = Momentum(lr=lr, momentum=momentum)
+        stepper(rule, params, rule.init(params, LONG), lambda *_: (torch.zeros(1), torch.ones(1, N)), 1.0)  # type: ignore[arg-type]
+    assert len(tried) == 2

@@ -232,6 +232,20 @@ class Wanders(Plain):
         return super().step(params + 1e-3 * torch.rand_like(params), state, oracle, factor)
 
 
+class RowNorm(Plain):
+    def update(self, params: Params, grad: Params, state: Any, lr: Hyper) -> tuple[Params, Any]:
+        return super().update(params, grad / grad.norm(dim=1, keepdim=True), state, lr)
+
+
+class BySize(Plain):
+    def update(self, params: Params, grad: Params, state: Any, lr: Hyper) -> tuple[Params, Any]:
+        return super().update(params, grad / params.shape[1] ** 0.5, state, lr)
+
+
+class HonestNorm(RowNorm):
+    elementwise: ClassVar[bool] = False
+
+
 OPTIMIZERS: list[tuple[Callable[[], Plain], str, str]] = [
     (Still, "steps move the parameters and stay finite", "did not move"),
     (Explodes, "steps move the parameters and stay finite", "not finite"),
@@ -243,6 +257,8 @@ OPTIMIZERS: list[tuple[Callable[[], Plain], str, str]] = [
     (Forgets, "trials can be selected on the way", "go on differently"),
     (NanMixes, "a trial that is NaN leaves the others as they are", "changes the others"),
     (Widens, "float32 stays float32", "became torch.float64"),
+    (RowNorm, "a rule that says so treats elements apart", "set `elementwise: ClassVar[bool] = False`"),
+    (BySize, "a rule that says so treats elements apart", "set `elementwise: ClassVar[bool] = False`"),
 ]
 
 
@@ -262,7 +278,7 @@ def test_every_contract_of_optimizers_has_its_broken_class() -> None:
     assert {contract for _, contract, _ in OPTIMIZERS} == set(contracts_of(Plain))
 
 
-@pytest.mark.parametrize("name", ["adam", "lbfgs", "torch.optim.NAdam", "plain"])
-def test_a_sound_optimizer_passes_every_contract(name: str) -> None:
-    for contract in contracts_of(Plain if name == "plain" else lambda: optbench.optimizer(name)).values():
+@pytest.mark.parametrize("build", [Plain, HonestNorm, "adam", "lbfgs", "torch.optim.NAdam"])
+def test_a_sound_optimizer_passes_every_contract(build: Any) -> None:
+    for contract in contracts_of((lambda: optbench.optimizer(build)) if isinstance(build, str) else build).values():
         contract()

@@ -30,8 +30,11 @@ MOST = 32
 """Graphs for one rule and shape; one that does still other things is stepped as it is written."""
 COPY = torch.ops.aten.clone.default
 LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default)
-FACTORS = {"alpha": ("add", "add_", "sub", "sub_"), "value": ("addcmul", "addcmul_", "addcdiv", "addcdiv_")}
-"""Factors of the second operand, by their names, and the operations that know them."""
+FACTORS = {
+    "alpha": {"add": 1, "add_": 1, "sub": 1, "sub_": 1, "rsub": 0},
+    "value": {"addcmul": 1, "addcmul_": 1, "addcdiv": 1, "addcdiv_": 1},
+}
+"""By the names of factors: operations that know them, and the place of the operand that is multiplied."""
 
 
 class PlainError(Exception):
@@ -134,7 +137,8 @@ class _Call:
         self.values, self.spec = tree_flatten((params, grad, state, lr, getattr(rule, "__dict__", {})))
         self.tensors = [x for x in self.values if isinstance(x, Tensor)]
         self.state, self.state_spec = tree_flatten(state)
-        self.places = [0, *(k for k, x in enumerate(filter(_is_tensor, self.state), 2) if self.whole(x))]
+        tensors = [x for x in self.state if isinstance(x, Tensor)]
+        self.places = [0, *(k for k, x in enumerate(tensors, 2) if self.whole(x))]
         """Which of the tensors are written over: the parameters, and what of the state has their shape."""
 
     def whole(self, value: Any) -> bool:
@@ -147,11 +151,10 @@ class _Call:
         Raises:
             PlainError: it cannot be told, or the new state has another form than the old one.
         """
-        if any(x.numel() > self.shape[0] and not self.whole(x) for x in filter(_is_tensor, [*self.state, self.lr])):
+        entering = [x for x in (*self.state, self.lr) if isinstance(x, Tensor)]
+        if any(x.numel() > self.shape[0] and not self.whole(x) for x in entering):
             raise PlainError("keeps tensors that are neither [trials, n] nor one number a trial")
-        tape = self._noted(lambda x: x[:, :1] if self.whole(x) else x.detach())  # each an object of its own
-        self._check(tape, 1)
-        return tape
+        return self._noted(1, lambda x: x[:, :1] if self.whole(x) else x.detach())  # each an object of its own
 
     def on_block(self, column: _Tape, width: int) -> _Tape:
         """What is done for so many parameters, without computing it.
@@ -162,14 +165,14 @@ class _Call:
         shape = self.shape[0], width
         with FakeTensorMode():
             tape = self._noted(
-                lambda x: torch.empty(shape if self.whole(x) else x.shape, dtype=x.dtype, device=x.device)
+                width, lambda x: torch.empty(shape if self.whole(x) else x.shape, dtype=x.dtype, device=x.device)
             )
-        self._check(tape, width)
         if (tape.outline, tape.results) != (column.outline, column.results):
             raise PlainError("does other things for many parameters than for one")
         return tape
 
-    def _noted(self, change: Callable[[Tensor], Tensor]) -> _Tape:
+    def _noted(self, width: int, change: Callable[[Tensor], Tensor]) -> _Tape:
+        """The rule with each tensor changed to one of so many columns."""
         values = [change(x) if isinstance(x, Tensor) else x for x in self.values]
         params, grad, state, lr, settings = tree_unflatten(values, self.spec)
         rule = copy.copy(self.rule)
@@ -178,30 +181,26 @@ class _Call:
         tape = _Tape([x for x in values if isinstance(x, Tensor)])
         try:
             with tape:
-                new, state = rule.update(params, grad, state, lr)
+                params, state = rule.update(params, grad, state, lr)
         except PlainError:
             raise
         except Exception as error:
             raise PlainError(f"cannot be traced ({one_line(error)})") from error
-        tape.state, tape.state_spec = tree_flatten(state)
-        if tape.state_spec == self.state_spec:
-            tape.keep([new, *(made for made, old in zip(tape.state, self.state, strict=True) if self.whole(old))])
-        return tape
-
-    def _check(self, tape: _Tape, width: int) -> None:
-        """Has all that was made the form of what it replaces?"""
+        made, spec = tree_flatten((params, state))
+        old, old_spec = tree_flatten((self.values[0], tree_unflatten(self.state, self.state_spec)))
         shape = self.shape[0], width
-        forms = [(shape, x.dtype) if self.whole(x) else _form(x) for x in [self.tensors[0], *self.state]]
-        if tape.state_spec != self.state_spec or forms != [
-            _form(x) for x in [tape.tensors[tape.results[0]], *tape.state]
-        ]:
+        if spec != old_spec or [_form(x) for x in made] != [_form(x, shape if self.whole(x) else None) for x in old]:
             raise PlainError
+        tape.state = made[1:]
+        tape.results = [tape.birth(new) for new, place in zip(made, old, strict=True) if self.whole(place)]
+        return tape
 
 
 class _Tape(TorchDispatchMode):
     """Notes the operations that run, and of each argument which earlier tensor it is, counted in the order of their making.
 
     numbers: the plain numbers among the arguments, in their order; made: copies of the tensors made of plain numbers.
+    state: leaves of the new state; results: the new parameters and tensors of state like them, by the order of their making.
 
     Raises:
         PlainError: an operation reads a value of a tensor, or a tensor that comes from elsewhere.
@@ -214,7 +213,6 @@ class _Tape(TorchDispatchMode):
         self.operations: list[tuple[Any, Any, Any]] = []
         self.made: list[Tensor] = []
         self.state: list[Any] = []
-        self.state_spec: Any = None
         self.results: list[int] = []
         self._born = {id(tensor): k for k, tensor in enumerate(given)}
 
@@ -222,10 +220,6 @@ class _Tape(TorchDispatchMode):
     def outline(self) -> list[Any]:
         """The operations without their arguments, of which some are sizes."""
         return [(operation, len(args), *kwargs) for operation, args, kwargs in self.operations] + [len(self.numbers)]
-
-    def keep(self, results: Sequence[Tensor]) -> None:
-        """Note which tensors are the results."""
-        self.results = [self._birth(result) for result in results]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func.namespace == "prim":  # asks what kind of tensor it is
@@ -250,7 +244,7 @@ class _Tape(TorchDispatchMode):
 
     def _noted(self, value: Any, numeric: bool) -> Any:
         if isinstance(value, Tensor):
-            return _Earlier(self._birth(value))
+            return _Earlier(self.birth(value))
         if isinstance(value, (list, tuple)):
             return tuple(self._noted(x, numeric) for x in value)
         if numeric and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -258,7 +252,8 @@ class _Tape(TorchDispatchMode):
             return _Number(len(self.numbers) - 1, isinstance(value, float))
         return value
 
-    def _birth(self, tensor: Tensor) -> int:
+    def birth(self, tensor: Tensor) -> int:
+        """Its place among all tensors."""
         born = self._born.get(id(tensor))
         if born is None:
             raise PlainError("uses a tensor that is neither given to it nor in its state or settings")
@@ -366,28 +361,34 @@ def _take_tensors(graph: Graph, node: Node) -> None:
         PlainError: there is no such form of it.
     """
     operation: Any = node.target
-    for key, names in FACTORS.items():  # x + alpha y, x + value y z: the factor goes to y
-        factor = node.kwargs.get(key)
-        if isinstance(factor, Node) and operation.overloadpacket.__name__ in names:
+    for key, operands in FACTORS.items():  # x + alpha y, x + value y z: the factor goes to y
+        factor, operand = node.kwargs.get(key), operands.get(operation.overloadpacket.__name__)
+        if isinstance(factor, Node) and operand is not None:
             with graph.inserting_before(node):
-                scaled = graph.call_function(torch.ops.aten.mul.Tensor, (node.args[1], factor))
-            node.update_arg(1, scaled)
+                scaled = graph.call_function(torch.ops.aten.mul.Tensor, (node.args[operand], factor))
+            node.update_arg(operand, scaled)
             node.kwargs = {k: v for k, v in node.kwargs.items() if k != key}
-    wanted = [str(a.type) for a in operation._schema.arguments]
-    numbers = [k for k, a in enumerate(node.args) if isinstance(a, Node) and "Tensor" not in wanted[k]]
+    types = [str(a.type) for a in operation._schema.arguments]
+    numbers = [k for k, a in enumerate(node.args) if isinstance(a, Node) and "Tensor" not in types[k]]
     if numbers:
-        for k in numbers:
-            wanted[k] = "Tensor" if wanted[k] in ("number", "float", "int") else wanted[k].replace("number", "Tensor")
+        absent = [k for k in range(len(types)) if k >= len(node.args) or node.args[k] is None]
+        wanted = [_with_tensors(types, numbers), _with_tensors(types, [*numbers, *absent])]
         for name in operation.overloadpacket.overloads():
             form = getattr(operation.overloadpacket, name)
-            if [str(a.type) for a in form._schema.arguments] == wanted:
+            if [str(a.type) for a in form._schema.arguments] in wanted:
                 node.target = form
-    if node.target is operation and (numbers or any(x.name.startswith("number") for x in _named_inputs(node))):
+    named = any(isinstance(value, Node) and value.name.startswith("number") for value in node.kwargs.values())
+    if named or (numbers and node.target is operation):
         raise PlainError(f"changes a number from step to step that {operation} takes as it is")
 
 
-def _named_inputs(node: Node) -> list[Node]:
-    return [value for value in node.kwargs.values() if isinstance(value, Node)]
+def _with_tensors(types: list[str], places: list[int]) -> list[str]:
+    """Types of arguments with tensors for the numbers in these places."""
+    plain = ("number", "float", "int")
+    return [
+        kind if k not in places else "Tensor" if kind in plain else kind.replace("number", "Tensor")
+        for k, kind in enumerate(types)
+    ]
 
 
 def _changing(call: _Call, column: _Tape) -> set[int]:
@@ -425,12 +426,9 @@ def _writes_first(operation: Any) -> bool:
     return bool(written)
 
 
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, Tensor)
-
-
-def _form(value: Any) -> Any:
-    return (tuple(value.shape), value.dtype) if isinstance(value, Tensor) else None
+def _form(value: Any, shape: tuple[int, ...] | None = None) -> Any:
+    """Shape and type of a tensor, or with another shape; None of anything else."""
+    return (tuple(shape or value.shape), value.dtype) if isinstance(value, Tensor) else None
 
 
 def _memory(tensor: Tensor) -> int:

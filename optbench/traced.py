@@ -169,6 +169,11 @@ class _Call:
             )
         if (tape.outline, tape.results) != (column.outline, column.results):
             raise PlainError("does other things for many parameters than for one")
+        for (operation, args, _), made in zip(tape.operations, tape.tensors[len(tape.given) :], strict=True):
+            taken = [tape.tensors[x.birth].shape[-1:] for x in args if isinstance(x, _Earlier)]
+            new = operation.overloadpacket.__name__.startswith("new_")  # takes a tensor for its type alone
+            if width > 1 and (width,) in taken and made.shape[-1:] != (width,) and not new:
+                raise PlainError(f"joins parameters by {operation}")
         return tape
 
     def _noted(self, width: int, change: Callable[[Tensor], Tensor]) -> _Tape:

@@ -72,7 +72,9 @@ def test_block_by_block_is_the_rule_to_the_bit(
     stepper = Stepper()
     found = path(rule, lambda *given: stepper(rule, *given, over=over), trials)
     torch.testing.assert_close(found, path(rule, rule.step, trials), rtol=0, atol=0)
-    assert stepper._traced._kernels  # it did go in blocks
+    binds = [kernel.bind for kernel in stepper._traced._kernels.values()]
+    assert binds  # it did go in blocks
+    assert not any(isinstance(bind, PlainError) for bind in binds)
 
 
 @pytest.mark.slow
@@ -460,6 +462,19 @@ def test_a_branch_on_values_is_that_of_all_columns(monkeypatch: pytest.MonkeyPat
     grad[0, -1] = 101
     after, _ = Stepper()(rule, x, 0, lambda *_: (torch.zeros(1), grad), 1.0)  # type: ignore[arg-type]
     assert torch.equal(after, -0.05 * grad)
+
+
+def test_a_norm_that_enters_late_is_that_of_all_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later than the rule is tried."""
+
+    def late_norm(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
+        return x - lr * (g / g.norm(dim=1, keepdim=True) if t > 15 else g), t + 1
+
+    monkeypatch.setattr(columns, "LARGE", 0)
+    monkeypatch.setattr(columns, "BLOCK", 1)
+    rule, stepper = Own(begin=lambda x: 0, move=late_norm), Stepper()
+    found = path(rule, lambda *given: stepper(rule, *given), 2, 20)
+    torch.testing.assert_close(found, path(rule, rule.step, 2, 20), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("trials", [1, 3])

@@ -63,6 +63,7 @@ class Stepper:
         self._traced = Traced(compiled)
         self.compiled = compiled
         self._tried: dict[Any, str] = {}
+        self._known: Optimizer[Any] | None = None
         self._after: Params | None = None
         self._rooms: list[Tensor] = []
 
@@ -106,6 +107,8 @@ class Stepper:
         Raises:
             UsageError: it does not, and is to be compiled.
         """
+        if rule is self._known:
+            return True
         key = (type(rule), params.dtype, *map(_kind, tree_flatten(getattr(rule, "__dict__", {}))[0]))
         if key not in self._tried:
             try:
@@ -114,6 +117,7 @@ class Stepper:
                 self._tried[key] = f"cannot be tried ({one_line(error)}); set compile=false"
         if self.compiled and self._tried[key]:
             raise UsageError(f"{type(rule).__name__} {self._tried[key]}")
+        self._known = None if self._tried[key] else rule
         return not self._tried[key]
 
     def _room(self, params: Params) -> Params:

@@ -191,12 +191,11 @@ class _Call:
             raise
         except Exception as error:
             raise PlainError(f"cannot be traced ({one_line(error)})") from error
-        made, spec = tree_flatten((params, state))
-        old, old_spec = tree_flatten((self.values[0], tree_unflatten(self.state, self.state_spec)))
-        shape = self.shape[0], width
-        if spec != old_spec or [_form(x) for x in made] != [_form(x, shape if self.whole(x) else None) for x in old]:
+        tape.state, spec = tree_flatten(state)
+        made, old, shape = [params, *tape.state], [self.tensors[0], *self.state], (self.shape[0], width)
+        forms = [_form(x, shape if self.whole(x) else None) for x in old]
+        if spec != self.state_spec or [_form(x) for x in made] != forms:
             raise PlainError
-        tape.state = made[1:]
         tape.results = [tape.birth(new) for new, place in zip(made, old, strict=True) if self.whole(place)]
         return tape
 

@@ -13,7 +13,7 @@ from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
 from .curvature import rate
-from .line_search import begun, dot, line_search
+from .line_search import Rowwise, begun, dot, line_search
 
 MOST_BYTES = 2**28
 """Of one trial's matrix: 8,192 parameters in float32, 5,792 in float64."""

@@ -13,7 +13,7 @@ from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
 from .curvature import LIMIT, check_curved, chosen, dense, dense_bytes, downhill, gain, rate, times
-from .line_search import dot
+from .line_search import Rowwise, dot
 
 
 class GaussNewtonState(NamedTuple):

@@ -13,7 +13,7 @@ from ..checks import check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params, Product, Rows
 from .converging import Converging
 from .curvature import check_curved, chosen, gain, rate
-from .line_search import dot
+from .line_search import Rowwise, dot
 
 
 class HessianFreeState(NamedTuple):

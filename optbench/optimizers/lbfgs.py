@@ -13,7 +13,7 @@ from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
 from .converging import Converging
 from .curvature import rate
-from .line_search import begun, dot, line_search
+from .line_search import Rowwise, begun, dot, line_search
 
 
 class LBFGSState(NamedTuple):

@@ -14,7 +14,7 @@ from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params, Product
 from .converging import Converging
 from .curvature import LIMIT, Dense, aligned, check_curved, dense, dense_bytes, rate, times
-from .line_search import line_search
+from .line_search import Rowwise, line_search
 
 
 class NewtonState(NamedTuple):

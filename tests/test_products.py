@@ -287,6 +287,7 @@ def test_a_linear_objective_has_no_curvature() -> None:
             ["problem=rosenbrock", "optimizer=trust_region", "modifier=sam"],
             "trust_region on rosenbrock: it compares losses",
         ),
+        (["problem=rosenbrock", "optimizer=newton", "modifier=cautious"], "ask it about the step, such as .* cautious"),
         (["problem=digits_2c2d", "optimizer=natural_gradient"], "at most 2,000"),
     ],
 )
@@ -296,7 +297,7 @@ def test_what_does_not_fit_together_is_refused_before_anything_runs(words: list[
 
 
 def test_what_fits_together_is_planned() -> None:
-    plan(["problem=rosenbrock", "optimizer=newton", "modifier=[l2,weight_noise,cautious,weight_decay]"])
+    plan(["problem=rosenbrock", "optimizer=newton", "modifier=[l2,weight_noise,weight_decay,lookahead]"])
     plan(["problem=mlp", "optimizer=kfac", "modifier=[clip_norm,gradient_noise]"])
     plan(["problem=mlp", "optimizer=hessian_free", "modifier=label_smoothing"])
     plan(["problem=rosenbrock", "optimizer=gauss_newton", "modifier=interval"])

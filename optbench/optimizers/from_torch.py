@@ -258,7 +258,7 @@ class FromTorch(Optimizer[FromTorchState]):
         def takes(parameters: Any, given: dict[str, Any]) -> bool:
             try:
                 self.wrapped(parameters, **given)
-            except Exception:
+            except Exception:  # a probe: what the class said of all settings together is told below
                 return False
             return True
 

@@ -102,10 +102,8 @@ class Workspace:
             optimizer, tensors = copy.deepcopy((shared.optimizer, shared.parameters), memo)
             homes: list[int | None] = [parameter.data_ptr() for parameter in tensors]
             for k in shared.strays():
-                tensors[k].data, homes[k] = (
-                    copy.deepcopy(shared.parameters[k].data, memo),
-                    None,
-                )  # the state may have them
+                homes[k] = None
+                tensors[k].data = copy.deepcopy(shared.parameters[k].data, memo)  # of the state's own, if it has them
             new.add(Shared(optimizer, shared.trials, tensors, shared.settings, shared.rates, homes))
         return new
 

@@ -15,7 +15,8 @@ from torch.utils._pytree import tree_flatten
 from .apart import apart
 from .errors import UsageError, one_line
 from .interfaces import FirstOrder, Hyper, Optimizer, Oracle, Params
-from .traced import PlainError, Traced, check_compiler
+from .tape import PlainError
+from .traced import Traced, check_compiler
 
 LARGE = 2**22
 """Numbers in the parameters of all trials from which blocks are faster."""

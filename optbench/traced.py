@@ -1,44 +1,33 @@
 """An elementwise rule as a graph, whatever numbers it works out from the step count and the rate.
 
-A rule computes with tensors and with plain numbers such as 1 − β₁ᵗ. The tensor operations are the same at many steps and are
-kept; the numbers, and tensors made of numbers, are worked out anew each step, by the rule itself on a single column, and
-given to the graph. Left inside, a compiler would compute a power of t for each parameter [4 times the time of Adam].
-What the rule does on that column also tells which graph is the step's: a rule may do one thing now and another thing then.
+The tensor operations are the same at many steps and are kept; the numbers, and tensors made of numbers, are worked out anew
+each step, by the rule itself on a single column, and given to the graph. Left inside, a compiler would compute a power of t
+for each parameter [4 times the time of Adam]. What the rule does on that column also tells which graph is the step's.
 """
 
 from __future__ import annotations
 
-import copy
-import functools
 import itertools
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx import Graph, GraphModule, Node
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_unflatten
 
-from .errors import UsageError, one_line
+from .errors import UsageError
 from .in_place import Bind, as_tensor, in_place
 from .interfaces import FirstOrder, Hyper, Params
+from .tape import COPY, Call, Earlier, Made, Number, PlainError, Tape
 
 MOST = 32
 """Graphs for one rule and shape; one that does still other things is stepped as it is written."""
-COPY = torch.ops.aten.clone.default
-LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default)
 FACTORS = {
     "alpha": {"add": 1, "add_": 1, "sub": 1, "sub_": 1, "rsub": 0},
     "value": {"addcmul": 1, "addcmul_": 1, "addcdiv": 1, "addcdiv_": 1},
 }
 """By the names of factors: operations that know them, and the place of the operand that is multiplied."""
-
-
-class PlainError(Exception):
-    """A step that must be made as the rule is written; the text says why none of its kind can be a graph, if that is so."""
 
 
 def check_compiler() -> None:
@@ -86,13 +75,13 @@ class Traced:
         Raises:
             PlainError: nothing was written; the step is to be made by the rule itself.
         """
-        call = _Call(rule, params, grad, state, lr)
+        call = Call(rule, params, grad, state, lr)
         column = call.on_one_column()
         widths = [part.shape[1] for part in params.split(block, dim=1)]
         ready = {width: self._kernel(call, column, width) for width in set(widths)}  # all are alike but the last
         if state is not self._written:
             state = tree_unflatten([x.clone() if isinstance(x, Tensor) else x for x in call.state], call.state_spec)
-            call = _Call(rule, params, grad, state, lr)
+            call = Call(rule, params, grad, state, lr)
         tensors = [after, *call.tensors[1:]]
         cut = [t.split(block, dim=1) if call.whole(t) else itertools.repeat(t) for t in tensors]
         for before, *part in zip(params.split(block, dim=1), *cut, strict=False):
@@ -103,7 +92,7 @@ class Traced:
         self._written = tree_unflatten(made, call.state_spec)
         return self._written
 
-    def _kernel(self, call: _Call, column: _Tape, width: int) -> Callable[..., None]:
+    def _kernel(self, call: Call, column: Tape, width: int) -> Callable[..., None]:
         """The function for a block of so many columns, with the numbers of this step."""
         numbers = column.numbers
         kind = type(call.rule), (call.shape[0], width)
@@ -123,167 +112,13 @@ class Traced:
             raise bind
         return bind([numbers[i] for i in sorted(varying)], column.made)
 
-    def _bound(self, tape: _Tape, places: list[int], varying: list[int]) -> Bind:
+    def _bound(self, tape: Tape, places: list[int], varying: list[int]) -> Bind:
         if self.compiled:
             return _compiled(tape, places, varying)
         return in_place(_graph(tape, places, varying), tape.given[0].shape)
 
 
-class _Call:
-    """A call of `update` with all that enters it: parameters, gradient, state, rate, and the settings of the rule."""
-
-    def __init__(self, rule: FirstOrder[Any], params: Params, grad: Params, state: Any, lr: Hyper):
-        self.rule, self.lr, self.shape = rule, lr, params.shape
-        self.values, self.spec = tree_flatten((params, grad, state, lr, getattr(rule, "__dict__", {})))
-        self.tensors = [x for x in self.values if isinstance(x, Tensor)]
-        self.state, self.state_spec = tree_flatten(state)
-        tensors = [x for x in self.state if isinstance(x, Tensor)]
-        self.places = [0, *(k for k, x in enumerate(tensors, 2) if self.whole(x))]
-        """Which of the tensors are written over: the parameters, and what of the state has their shape."""
-
-    def whole(self, value: Any) -> bool:
-        """Is it a tensor with a number for each parameter?"""
-        return isinstance(value, Tensor) and value.shape == self.shape
-
-    def on_one_column(self) -> _Tape:
-        """What is done for the first parameter of each trial.
-
-        Raises:
-            PlainError: it cannot be told, or the new state has another form than the old one.
-        """
-        entering = [x for x in (*self.state, self.lr) if isinstance(x, Tensor)]
-        if any(x.numel() > self.shape[0] and not self.whole(x) for x in entering):
-            raise PlainError("keeps tensors that are neither [trials, n] nor one number a trial")
-        return self._noted(1, lambda x: x[:, :1] if self.whole(x) else x.detach())  # each an object of its own
-
-    def on_block(self, column: _Tape, width: int) -> _Tape:
-        """What is done for so many parameters, without computing it.
-
-        Raises:
-            PlainError: it is something else than for one.
-        """
-        shape = self.shape[0], width
-        with FakeTensorMode():
-            tape = self._noted(
-                width, lambda x: torch.empty(shape if self.whole(x) else x.shape, dtype=x.dtype, device=x.device)
-            )
-        if (tape.outline, tape.results) != (column.outline, column.results):
-            raise PlainError("does other things for many parameters than for one")
-        for (operation, args, _), made in zip(tape.operations, tape.tensors[len(tape.given) :], strict=True):
-            taken = [tape.tensors[x.birth].shape[-1:] for x in args if isinstance(x, _Earlier)]
-            new = operation.overloadpacket.__name__.startswith("new_")  # takes a tensor for its type alone
-            if width > 1 and (width,) in taken and made.shape[-1:] != (width,) and not new:
-                raise PlainError(f"joins parameters by {operation}")
-        return tape
-
-    def _noted(self, width: int, change: Callable[[Tensor], Tensor]) -> _Tape:
-        """The rule with each tensor changed to one of so many columns."""
-        values = [change(x) if isinstance(x, Tensor) else x for x in self.values]
-        params, grad, state, lr, settings = tree_unflatten(values, self.spec)
-        rule = copy.copy(self.rule)
-        if settings:
-            vars(rule).update(settings)
-        tape = _Tape([x for x in values if isinstance(x, Tensor)])
-        try:
-            with tape:
-                params, state = rule.update(params, grad, state, lr)
-        except PlainError:
-            raise
-        except Exception as error:
-            raise PlainError(f"cannot be traced ({one_line(error)})") from error
-        tape.state, spec = tree_flatten(state)
-        made, old, shape = [params, *tape.state], [self.tensors[0], *self.state], (self.shape[0], width)
-        forms = [_form(x, shape if self.whole(x) else None) for x in old]
-        if spec != self.state_spec or [_form(x) for x in made] != forms:
-            raise PlainError
-        tape.results = [tape.birth(new) for new, place in zip(made, old, strict=True) if self.whole(place)]
-        return tape
-
-
-class _Tape(TorchDispatchMode):
-    """Notes the operations that run, and of each argument which earlier tensor it is, counted in the order of their making.
-
-    numbers: the plain numbers among the arguments, in their order; made: copies of the tensors made of plain numbers.
-    state: leaves of the new state; results: the new parameters and tensors of state like them, by the order of their making.
-
-    Raises:
-        PlainError: an operation reads a value of a tensor, or a tensor that comes from elsewhere.
-    """
-
-    def __init__(self, given: Sequence[Tensor]) -> None:
-        super().__init__()
-        self.given, self.tensors = list(given), list(given)  # kept, so that no other tensor gets the id of one
-        self.numbers: list[float] = []
-        self.operations: list[tuple[Any, Any, Any]] = []
-        self.made: list[Tensor] = []
-        self.state: list[Any] = []
-        self.results: list[int] = []
-        self._born = {id(tensor): k for k, tensor in enumerate(given)}
-
-    @property
-    def outline(self) -> list[Any]:
-        """The operations without their arguments, of which some are sizes."""
-        return [(operation, len(args), *kwargs) for operation, args, kwargs in self.operations] + [len(self.numbers)]
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func.namespace == "prim":  # asks what kind of tensor it is
-            return func(*args, **(kwargs or {}))
-        if func in LIFTS:
-            out = func(*args)
-            self.operations.append((COPY, (_Made(len(self.made)),), ()))
-            self.made.append(out.clone())
-        else:
-            takes, kinds = _takes_numbers(func)
-            noted = tuple(self._noted(x, takes[k]) for k, x in enumerate(args))
-            named = tuple((name, self._noted(x, kinds[name])) for name, x in (kwargs or {}).items())
-            self.operations.append((func, noted, named))
-            out = func(*args, **(kwargs or {}))
-        if not isinstance(out, Tensor):
-            raise PlainError(f"looks at the values of its tensors or cuts them up ({func})")
-        if _writes_first(func):
-            self._born[id(args[0])] = len(self.tensors)
-        self._born[id(out)] = len(self.tensors)
-        self.tensors.append(out)
-        return out
-
-    def _noted(self, value: Any, numeric: bool) -> Any:
-        if isinstance(value, Tensor):
-            return _Earlier(self.birth(value))
-        if isinstance(value, (list, tuple)):
-            return tuple(self._noted(x, numeric) for x in value)
-        if numeric and isinstance(value, (int, float)) and not isinstance(value, bool):
-            self.numbers.append(value)
-            return _Number(len(self.numbers) - 1, isinstance(value, float))
-        return value
-
-    def birth(self, tensor: Tensor) -> int:
-        """Its place among all tensors."""
-        born = self._born.get(id(tensor))
-        if born is None:
-            raise PlainError("uses a tensor that is neither given to it nor in its state or settings")
-        return born
-
-
-class _Earlier(NamedTuple):
-    """A tensor, by its place among those that were made."""
-
-    birth: int
-
-
-class _Made(NamedTuple):
-    """A tensor made of plain numbers."""
-
-    place: int
-
-
-class _Number(NamedTuple):
-    """A plain number, whole or not."""
-
-    place: int
-    broken: bool
-
-
-def _graph(tape: _Tape, places: Sequence[int], varying: Sequence[int], *, pure: bool = False) -> GraphModule:
+def _graph(tape: Tape, places: Sequence[int], varying: Sequence[int], *, pure: bool = False) -> GraphModule:
     """A function of (tensors given, varying numbers, tensors made of numbers) that writes the results to their places.
 
     pure: it gives them and writes nothing.
@@ -300,11 +135,11 @@ def _graph(tape: _Tape, places: Sequence[int], varying: Sequence[int], *, pure: 
     made = [placed(f"made{k}", tensor) for k, tensor in enumerate(tape.made)]
 
     def argument(noted: Any) -> Any:
-        if isinstance(noted, _Earlier):
+        if isinstance(noted, Earlier):
             return nodes[noted.birth]
-        if isinstance(noted, _Made):
+        if isinstance(noted, Made):
             return made[noted.place]
-        if isinstance(noted, _Number):
+        if isinstance(noted, Number):
             return numbers[noted.place]
         return tuple(map(argument, noted)) if isinstance(noted, tuple) else noted
 
@@ -331,7 +166,7 @@ def _graph(tape: _Tape, places: Sequence[int], varying: Sequence[int], *, pure: 
     return GraphModule(torch.nn.Module(), graph)
 
 
-def _compiled(tape: _Tape, places: Sequence[int], varying: Sequence[int]) -> Bind:
+def _compiled(tape: Tape, places: Sequence[int], varying: Sequence[int]) -> Bind:
     """One kernel. Numbers reach it as tensors without dimensions: another plain number might compile it again.
 
     Where a result is one of the tensors given, the kernel gives the results, which are then copied: torch 2.13 leaves out the
@@ -395,44 +230,18 @@ def _with_tensors(types: list[str], places: list[int]) -> list[str]:
     ]
 
 
-def _changing(call: _Call, column: _Tape) -> set[int]:
+def _changing(call: Call, column: Tape) -> set[int]:
     """Which numbers are others in the next step, at half of the rate."""
     later = 0.5 * call.lr if isinstance(call.lr, float) else call.lr
     params, grad = (tensor[:, :1] for tensor in call.tensors[:2])
     state = tree_unflatten(column.state, call.state_spec)
     try:
-        following = _Call(call.rule, params, grad, state, later).on_one_column()
+        following = Call(call.rule, params, grad, state, later).on_one_column()
     except PlainError:
         return set()
     if following.operations != column.operations:
         return set()
     return {i for i, (a, b) in enumerate(zip(column.numbers, following.numbers, strict=True)) if a != b}
-
-
-@functools.cache
-def _takes_numbers(operation: Any) -> tuple[list[bool], dict[str, bool]]:
-    """Which arguments may be any number, by place and by name; others are sizes, dimensions, types."""
-    arguments = operation._schema.arguments
-    takes = [not {"int", "SymInt", "bool"} & set(re.findall(r"\w+", str(a.type))) for a in arguments]
-    return takes, {a.name: take for a, take in zip(arguments, takes, strict=True)}
-
-
-@functools.cache
-def _writes_first(operation: Any) -> bool:
-    """Does it write over its first argument?
-
-    Raises:
-        PlainError: it writes over another.
-    """
-    written = [k for k, a in enumerate(operation._schema.arguments) if a.alias_info and a.alias_info.is_write]
-    if written not in ([], [0]):
-        raise PlainError(f"writes with {operation}")
-    return bool(written)
-
-
-def _form(value: Any, shape: tuple[int, ...] | None = None) -> Any:
-    """Shape and type of a tensor, or with another shape; None of anything else."""
-    return (tuple(shape or value.shape), value.dtype) if isinstance(value, Tensor) else None
 
 
 def _memory(tensor: Tensor) -> int:

@@ -23,7 +23,8 @@ from optbench.optimizers.adam import Adam
 from optbench.optimizers.momentum import Momentum
 from optbench.optimizers.proximal import Proximal
 from optbench.schedules.several import scaled
-from optbench.traced import PlainError, Traced
+from optbench.tape import PlainError
+from optbench.traced import Traced
 
 N = 700
 LONG = Layout(("w",), ((N,),), ("weight",))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
 import torch
@@ -59,15 +59,17 @@ def setting(
     choices: Iterable[Any] = (),
     optional: bool = False,
     at_start: bool = False,
+    only: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Any:
     """A dataclass field with a range: `lr: Hyper = setting(1e-3, least=0)` must lie in [0, inf).
 
     A default that is an int (not a bool) makes the setting whole; a tuple default checks each item. `optional` lets
     None through. `at_start`: it is looked at before the first step alone, so that no schedule could change it.
+    `only`: values of other settings, one of which they must have for it to have an effect; else it must stay as it is.
     """
     whole = isinstance(default, int) and not isinstance(default, bool)
     legal = Range(least, above, most, below, tuple(choices), whole, optional)
-    return field(default=default, metadata={"range": legal, "at_start": at_start})
+    return field(default=default, metadata={"range": legal, "at_start": at_start, "only": dict(only or {})})
 
 
 def check_settings(owner: Any) -> None:
@@ -78,6 +80,22 @@ def check_settings(owner: Any) -> None:
             if isinstance(value, Tensor) and f.type in ("int", int):
                 raise TypeError(f"{type(owner).__name__}: {f.name} is one number for all trials and cannot be searched")
             check_value(type(owner).__name__, f.name, value, f.default, legal)
+            if f.metadata.get("only") and (isinstance(value, Tensor) or value != f.default):
+                _check_effect(owner, f)
+
+
+def _check_effect(owner: Any, f: Field[Any]) -> None:
+    for name, wanted in f.metadata["only"].items():
+        found = getattr(owner, name)
+        if found not in wanted:
+            got = f"got {name}={str(found).lower()}"
+            raise ValueError(f"{type(owner).__name__}: {f.name} has an effect {with_only(f)}, {got}")
+
+
+def with_only(f: Field[Any]) -> str:
+    """Where alone a setting has an effect, such as `only with onto=ball`; nothing of one that always has."""
+    told = [f"{name}={' or '.join(str(v).lower() for v in good)}" for name, good in f.metadata.get("only", {}).items()]
+    return f"only with {' and '.join(told)}" if told else ""
 
 
 def check_ordered(owner: Any, rule: str, low: float | Tensor, high: float | Tensor) -> None:

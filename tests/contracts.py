@@ -208,7 +208,11 @@ def varied(cls: type, trials: int, dtype: torch.dtype, **fixed: Any) -> dict[str
             return tuple(column_of(item) for item in default)
         return (spread * default).to(dtype) if isinstance(default, float) else default
 
-    return {f.name: column_of(fixed.get(f.name, f.default)) for f in fields(cls) if f.metadata.get("range")}
+    found = {f.name: column_of(fixed.get(f.name, f.default)) for f in fields(cls) if f.metadata.get("range")}
+    for f in fields(cls):
+        if any(found[name] not in wanted for name, wanted in f.metadata.get("only", {}).items()):
+            found[f.name] = f.default  # it would have no effect
+    return found
 
 
 def of_trial(settings: Any, trial: int) -> Any:

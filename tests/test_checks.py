@@ -96,3 +96,41 @@ def test_every_range_reads_as_mathematics() -> None:
     assert told["most"] == "(-inf, 2]"
     assert told["way"] == "{up, down}"
     assert told["maybe"] == "[0, inf), or null"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switched:
+    form: str = setting("round", choices=("round", "square", "none"))
+    width: Any = setting(2.0, above=0, only={"form": ("square",)})
+    colour: Any = setting(0.5, least=0, only={"form": ("round", "square")})
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"form": "square", "width": 3.0},
+        {"width": 2},  # as it is anyhow
+        {"form": "square", "width": torch.tensor([[1.0], [2.0]])},
+        {"colour": torch.tensor([[1.0], [2.0]])},
+        {"form": "none", "colour": 0.5},
+    ],
+)
+def test_settings_that_have_an_effect_may_be_anything_in_their_range(settings: dict[str, Any]) -> None:
+    Switched(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"width": 3.0}, "Switched: width has an effect only with form=square, got form=round"),
+        ({"width": torch.tensor([[2.0], [2.5]])}, "width has an effect only with form=square"),
+        ({"form": "none", "colour": 0.0}, "colour has an effect only with form=round or square, got form=none"),
+        ({"form": "oval", "width": 3.0}, "form must be one of round, square, none"),
+    ],
+)
+def test_a_setting_without_an_effect_is_refused(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Switched(**settings)

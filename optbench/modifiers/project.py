@@ -37,9 +37,9 @@ class Project(UpdateModifier):
     turn: ClassVar[int] = 1
 
     onto: str = setting("box", choices=("box", "ball"))
-    low: Hyper | None = setting(-1.0, optional=True)
-    high: Hyper | None = setting(1.0, optional=True)
-    radius: Hyper = setting(1.0, above=0)
+    low: Hyper | None = setting(-1.0, optional=True, only={"onto": ("box",)})
+    high: Hyper | None = setting(1.0, optional=True, only={"onto": ("box",)})
+    radius: Hyper = setting(1.0, above=0, only={"onto": ("ball",)})
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -41,8 +41,8 @@ class SAM(OracleModifier):
 
     rho: Hyper = setting(0.05, least=0)
     adaptive: bool = setting(False)
-    eta: Hyper = setting(0.01, least=0)
-    biases: bool = setting(False)
+    eta: Hyper = setting(0.01, least=0, only={"adaptive": (True,)})
+    biases: bool = setting(False, only={"adaptive": (True,)})
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -69,13 +69,14 @@ class LBFGS(Converging[LBFGSState]):
     history: int = setting(10, least=1)
     line_search: str = setting("strong_wolfe", choices=("strong_wolfe", "backtracking"))
     c1: Hyper = setting(1e-4, above=0, below=1)
-    c2: Hyper = setting(0.9, above=0, below=1)
+    c2: Hyper = setting(0.9, above=0, below=1, only={"line_search": ("strong_wolfe",)})
     most_evaluations: int = setting(25, least=1)
     gtol: Hyper = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
-        check_ordered(self, "c1 must not lie above c2", self.c1, self.c2)
+        if self.line_search == "strong_wolfe":
+            check_ordered(self, "c1 must not lie above c2", self.c1, self.c2)
 
     def init(self, params: Params, layout: Layout) -> LBFGSState:
         pairs = params.new_zeros(params.shape[0], self.history, params.shape[1])

@@ -25,6 +25,9 @@ class NewtonState(NamedTuple):
     rest: Rowwise
 
 
+SEARCHES = ("none", "backtracking", "strong_wolfe")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Newton(Converging[NewtonState]):
     """Newton's method with damping, for at most 2,000 parameters.
@@ -70,15 +73,16 @@ class Newton(Converging[NewtonState]):
     lr: Hyper = setting(1.0, least=0)
     damping: Hyper = setting(0.0, least=0)
     indefinite: str = setting("saddle_free", choices=("plain", "modified", "saddle_free"))
-    line_search: str = setting("backtracking", choices=("none", "backtracking", "strong_wolfe"))
-    c1: Hyper = setting(1e-4, above=0, below=1)
-    c2: Hyper = setting(0.9, above=0, below=1)
-    most_evaluations: int = setting(25, least=1)
+    line_search: str = setting("backtracking", choices=SEARCHES)
+    c1: Hyper = setting(1e-4, above=0, below=1, only={"line_search": SEARCHES[1:]})
+    c2: Hyper = setting(0.9, above=0, below=1, only={"line_search": ("strong_wolfe",)})
+    most_evaluations: int = setting(25, least=1, only={"line_search": SEARCHES[1:]})
     gtol: Hyper = setting(0.0, least=0)
 
     def __post_init__(self) -> None:
         check_settings(self)
-        check_ordered(self, "c1 must not lie above c2", self.c1, self.c2)
+        if self.line_search == "strong_wolfe":
+            check_ordered(self, "c1 must not lie above c2", self.c1, self.c2)
 
     def init(self, params: Params, layout: Layout) -> NewtonState:
         nowhere = torch.full_like(params, torch.nan)

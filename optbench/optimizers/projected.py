@@ -40,9 +40,9 @@ class Projected(FirstOrder[Layout]):
 
     lr: Hyper = setting(1e-3, least=0)
     onto: str = setting("box", choices=("box", "ball"))
-    low: Hyper | None = setting(-10.0, optional=True)
-    high: Hyper | None = setting(10.0, optional=True)
-    radius: Hyper = setting(10.0, above=0)
+    low: Hyper | None = setting(-10.0, optional=True, only={"onto": ("box",)})
+    high: Hyper | None = setting(10.0, optional=True, only={"onto": ("box",)})
+    radius: Hyper = setting(10.0, above=0, only={"onto": ("ball",)})
 
     def __post_init__(self) -> None:
         check_settings(self)

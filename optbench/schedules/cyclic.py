@@ -42,7 +42,7 @@ class Cyclic(Schedule):
     down: Hyper | None = setting(None, above=0, optional=True)
     floor: Hyper = setting(0.25, least=0, most=1)
     mode: str = setting("triangular", choices=("triangular", "triangular2", "exp_range"))
-    rate: Hyper = setting(3.0, least=0)
+    rate: Hyper = setting(3.0, least=0, only={"mode": ("exp_range",)})
     inverted: bool = setting(False)
 
     def __post_init__(self) -> None:

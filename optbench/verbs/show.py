@@ -14,6 +14,7 @@ import yaml
 from rich.console import Console
 
 from .. import footprint, registry
+from ..checks import with_only
 from ..data import DATASETS
 from ..data.openml import must_be_downloaded
 from ..describe import describe
@@ -89,6 +90,7 @@ def settings(cls: Any) -> Iterator[tuple[str, str, str, str]]:
                 default = f.default if f.default_factory is MISSING else f.default_factory()
                 legal = f.metadata.get("range")
                 words = "{true, false}" if isinstance(default, bool) else str(legal or "")
+                words = ", ".join(filter(None, (words, with_only(f))))
                 yield f.name, written(default), words, told.get(f.name, "")
     elif isinstance(cls, type) and issubclass(cls, torch.optim.Optimizer):
         for key, value in torch_defaults(cls).items():

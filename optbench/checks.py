@@ -13,6 +13,9 @@ from torch import Tensor
 from .errors import UsageError as UsageError
 from .errors import near as near
 
+AT_START = "it is looked at before the first step alone"
+"""Why a setting can have no schedule."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -58,18 +61,18 @@ def setting(
     below: float | None = None,
     choices: Iterable[Any] = (),
     optional: bool = False,
-    at_start: bool = False,
+    no_schedule: str = "",
     only: Mapping[str, tuple[Any, ...]] | None = None,
 ) -> Any:
     """A dataclass field with a range: `lr: Hyper = setting(1e-3, least=0)` must lie in [0, inf).
 
     A default that is an int (not a bool) makes the setting whole; a tuple default checks each item. `optional` lets
-    None through. `at_start`: it is looked at before the first step alone, so that no schedule could change it.
+    None through. `no_schedule`: why no schedule can change it.
     `only`: values of other settings, one of which they must have for it to have an effect; else it must stay as it is.
     """
     whole = isinstance(default, int) and not isinstance(default, bool)
     legal = Range(least, above, most, below, tuple(choices), whole, optional)
-    return field(default=default, metadata={"range": legal, "at_start": at_start, "only": dict(only or {})})
+    return field(default=default, metadata={"range": legal, "no_schedule": no_schedule, "only": dict(only or {})})
 
 
 def check_settings(owner: Any) -> None:

@@ -270,6 +270,8 @@ class Oracle(abc.ABC):
     """The same objective at every step."""
     matched: bool = True
     """The gradient is that of the loss told beside it."""
+    steady: bool = True
+    """No schedule changes the method's own settings, but its rate."""
 
     @abc.abstractmethod
     def __call__(self, params: Params, rows: Rows | None = None) -> tuple[Loss, Params]:

@@ -117,7 +117,10 @@ class Trials:
             modifier = scaled(modifier, belonging(others, modifier))
             asked, self.update_states[i] = modifier.wrap(asked, self.update_states[i], step)
         factor = self.schedule.factor(step - first, end - first, self.schedule_state)
-        rule = scaled(self.optimizer, belonging(others))
+        own = belonging(others)
+        rule, asked.steady = scaled(self.optimizer, own), not own
+        if any(belonging(others, modifier) for modifier in self.on_oracle):
+            asked.fixed = False
         over = over and not self.on_update and not self.on_trials  # modifiers may keep them
         before = self.state
         after, self.state = self.stepper(rule, params, before, asked, factor, over=over)

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import AT_START, check_settings, setting
 from ..interfaces import AVERAGES, Hyper, Layout, Params, Rate, UpdateModifier
 from ..times import whole_up
 from .averages import with_statistics
@@ -49,7 +49,7 @@ class SWA(UpdateModifier):
 
     turn: ClassVar[int] = AVERAGES
 
-    start: Hyper = setting(0.75, least=0, below=1, at_start=True)
+    start: Hyper = setting(0.75, least=0, below=1, no_schedule=AT_START)
     every: int = setting(1, least=1)
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 
 import torch
 
-from ..checks import check_settings, setting
+from ..checks import AT_START, check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 from .moves import along_ratio
 
@@ -49,7 +49,7 @@ class Adagrad(FirstOrder[AdagradState]):
     eps: Hyper = setting(1e-10, least=0)
     eps_inside: bool = setting(False)
     lr_decay: Hyper = setting(0.0, least=0)
-    initial_accumulator_value: Hyper = setting(0.0, least=0, at_start=True)
+    initial_accumulator_value: Hyper = setting(0.0, least=0, no_schedule=AT_START)
 
     def __post_init__(self) -> None:
         check_settings(self)

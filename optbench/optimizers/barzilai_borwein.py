@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
-from .converging import Converging
+from .converging import Converging, gradient_tolerance
 from .curvature import rate
 from .line_search import Rowwise, ask, begun, dot
 
@@ -20,10 +20,9 @@ DECREASE = 1e-4
 
 
 class BarzilaiBorweinState(NamedTuple):
-    """t: steps taken; a: length of the next step, [trials]; recent: the last losses, −inf where there are none yet,
+    """a: length of the next step, [trials]; recent: the last losses, −inf where there are none yet,
     [trials, memory]; x, f, g: the point looked at last, its loss and gradient; rest: as in `Converging`, [trials]."""
 
-    t: int
     a: Float[Tensor, "trials"]
     recent: Float[Tensor, "trials memory"]
     x: Params
@@ -53,7 +52,7 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
         lengths: least and greatest a, in units of the parameters over units of the gradient.
         most_evaluations: of one search; a trial that finds no step stays.
         gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
-            at 0 it goes on until rounding ends it.
+            at 0 it goes on until rounding ends it, if it does.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial.
@@ -71,7 +70,7 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
     memory: int = setting(10, least=0)
     lengths: tuple[Hyper, Hyper] = setting((1e-10, 1e10), above=0)
     most_evaluations: int = setting(25, least=1)
-    gtol: Hyper = setting(0.0, least=0)
+    gtol: Hyper = gradient_tolerance()
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -82,12 +81,12 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
         recent = params.new_full((params.shape[0], self.memory), -float("inf"))
         nowhere = torch.full_like(params, float("nan"))
         never = torch.full_like(a, -torch.inf)
-        return BarzilaiBorweinState(0, a, recent, nowhere, nowhere[:, 0].clone(), nowhere.clone(), never)
+        return BarzilaiBorweinState(a, recent, nowhere, nowhere[:, 0].clone(), nowhere.clone(), never)
 
     def search(
         self, params: Params, state: BarzilaiBorweinState, oracle: Oracle, factor: Hyper
     ) -> tuple[Params, BarzilaiBorweinState]:
-        x, (t, a, recent, seen, f, g, _) = params, state
+        x, (a, recent, seen, f, g, _) = params, state
         f, g = begun(oracle, x, seen, f, g)
         recent = torch.cat([recent, f[:, None]], dim=1)[:, 1:] if self.memory else recent
 
@@ -100,7 +99,7 @@ class BarzilaiBorwein(Converging[BarzilaiBorweinState]):
         measured = dot(s, s) / sy if self.length == "long" else sy / dot(y, y)
         a = torch.where((sy > 0) & measured.isfinite(), measured.clamp(min=least).clamp(max=most), a)
         rest = self.rests((tried == x).all(dim=1), g_new, oracle, factor)
-        return x_new, BarzilaiBorweinState(t + 1, a, recent, x_new, f_new, g_new, rest)
+        return x_new, BarzilaiBorweinState(a, recent, x_new, f_new, g_new, rest)
 
     def _length(
         self, oracle: Oracle, x: Params, f: Loss, g: Params, recent: Tensor, a: Rowwise, factor: Rowwise

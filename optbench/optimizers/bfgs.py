@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
-from .converging import Converging
+from .converging import Converging, gradient_tolerance
 from .curvature import rate
 from .line_search import Rowwise, begun, dot, line_search
 
@@ -43,11 +43,11 @@ class BFGS(Converging[BFGSState]):
 
     The strong Wolfe line search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|; backtracking asks for
     the first alone and halves a. Where the objective is fixed, a point's loss and gradient are kept for the next step; a
-    trial has converged once its gradient is zero or no step along −g lowers its loss, and is asked nothing more unless a
-    modifier moves it or its rate rises. A pair without positive curvature sᵀy is left out; a direction that does not
-    descend, or along which no step is found, begins the matrix anew. Each step costs about 6 n² operations and holds n²
-    numbers twice, so that a trial's matrix may take 256 MiB: 8,192 parameters in float32, 5,792 in float64; L-BFGS has no
-    such bound.
+    trial has converged once its gradient is zero or the search finds no step along −g that lowers its loss, and is asked
+    nothing more unless a modifier moves it or its rate rises. A pair without positive curvature sᵀy is left out; a direction
+    that does not descend, or along which no step is found, begins the matrix anew. Each step costs about 6 n² operations and
+    holds n² numbers twice, so that a trial's matrix may take 256 MiB: 8,192 parameters in float32, 5,792 in float64; L-BFGS
+    has no such bound.
 
     Args:
         lr: first length that the line search tries; 1 is the quasi-Newton step. Schedules multiply it.
@@ -56,7 +56,7 @@ class BFGS(Converging[BFGSState]):
         c2: slope allowed at the new point, as a part of the slope at the old one; small values search exactly.
         most_evaluations: of one line search; then the best point found that decreases enough is taken.
         gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
-            at 0 it goes on until rounding ends it.
+            at 0 it goes on until rounding ends it, if it does.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial. Or the matrix is too large.
@@ -73,7 +73,7 @@ class BFGS(Converging[BFGSState]):
     c1: Hyper = setting(1e-4, above=0, below=1)
     c2: Hyper = setting(0.9, above=0, below=1, only={"line_search": ("strong_wolfe",)})
     most_evaluations: int = setting(25, least=1)
-    gtol: Hyper = setting(0.0, least=0)
+    gtol: Hyper = gradient_tolerance()
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 
 import torch
 
-from ..checks import check_settings, setting
+from ..checks import AT_START, check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 
 
@@ -45,7 +45,7 @@ class COCOB(FirstOrder[COCOBState]):
 
     lr: Hyper = setting(1.0, least=0)
     alpha: Hyper = setting(100.0, least=0)
-    eps: Hyper = setting(1e-8, above=0, at_start=True)
+    eps: Hyper = setting(1e-8, above=0, no_schedule=AT_START)
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
-from .converging import Converging
+from .converging import Converging, gradient_tolerance
 from .curvature import rate
 from .line_search import Rowwise, begun, dot, line_search
 
 
 class ConjugateGradientState(NamedTuple):
-    """t: steps taken; d: the last direction, [trials, n]; beta: its weight in the next; fall: a gᵀd of the last step, 0 where
-    none was taken, [trials]; x, f, g: the point looked at last, its loss and gradient; rest: as in `Converging`, [trials]."""
+    """t: steps taken, [trials]; d: the last direction, [trials, n]; beta: its weight in the next; fall: a gᵀd of the last step, 0
+    where none was taken, [trials]; x, f, g: the point looked at last, its loss and gradient; rest: as in `Converging`, [trials]."""
 
-    t: int
+    t: Int[Tensor, "trials"]
     d: Params
     beta: Float[Tensor, "trials"]
     fall: Float[Tensor, "trials"]
@@ -44,8 +44,8 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
     The search asks for f(x + a d) ≤ f(x) + c1 a gᵀd and |∇f(x + a d)ᵀd| ≤ c2 |gᵀd|. It begins at the length that would
     promise the fall of the last step, a_before · (bᵀd_before) / (gᵀd), times lr; in a trial's first step, and after one
     that failed, at lr · min(1, 1/‖g‖₁). A direction that does not descend gives way to −g. Where the objective is fixed, a
-    point's loss and gradient are kept for the next step; a trial has converged once its gradient is zero or no step along
-    −g lowers its loss, and is asked nothing more unless a modifier moves it or its rate rises.
+    point's loss and gradient are kept for the next step; a trial has converged once its gradient is zero or the search
+    finds no step along −g that lowers its loss, and is asked nothing more unless a modifier moves it or its rate rises.
 
     Args:
         lr: multiple of the first length that the line search tries. Schedules multiply it.
@@ -56,7 +56,7 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
             descend. Small values search exactly. The book has 0.1; scipy's 0.4 needs fewer evaluations.
         most_evaluations: of one line search; then the best point found that decreases enough is taken.
         gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
-            at 0 it goes on until rounding ends it.
+            at 0 it goes on until rounding ends it, if it does.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial.
@@ -79,7 +79,7 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
     c1: Hyper = setting(1e-4, above=0, below=1)
     c2: Hyper = setting(0.4, above=0, below=1)
     most_evaluations: int = setting(25, least=1)
-    gtol: Hyper = setting(0.0, least=0)
+    gtol: Hyper = gradient_tolerance()
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -90,7 +90,14 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
         none = nothing[:, 0].clone()
         never = torch.full_like(none, -torch.inf)
         return ConjugateGradientState(
-            0, nothing, none, none.clone(), nowhere, nowhere[:, 0].clone(), nowhere.clone(), never
+            torch.zeros_like(none, dtype=torch.long),
+            nothing,
+            none,
+            none.clone(),
+            nowhere,
+            nowhere[:, 0].clone(),
+            nowhere.clone(),
+            never,
         )
 
     def search(
@@ -98,8 +105,8 @@ class ConjugateGradient(Converging[ConjugateGradientState]):
     ) -> tuple[Params, ConjugateGradientState]:
         x, (t, d, beta, fall, seen, f, g, _) = params, state
         f, g = begun(oracle, x, seen, f, g)
-        if self.restart is not None and t % self.restart == 0:
-            beta = torch.zeros_like(beta)
+        if self.restart is not None:
+            beta = beta.where(t % self.restart > 0, 0)
         fresh = (beta == 0) & (fall == 0)
 
         d = beta[:, None] * d - g

@@ -10,9 +10,15 @@ from jaxtyping import Bool
 from torch import Tensor
 from torch.utils._pytree import tree_map
 
+from ..checks import setting
 from ..interfaces import Hyper, Loss, Matrix, Optimizer, Oracle, Params, Product, Rows, State, select
 from .curvature import chosen, rate
 from .line_search import Rowwise
+
+
+def gradient_tolerance() -> Any:
+    """The setting gtol."""
+    return setting(0.0, least=0, no_schedule="it tells when a trial has converged")
 
 
 class Converging(Optimizer[State]):
@@ -20,7 +26,8 @@ class Converging(Optimizer[State]):
 
     Its state holds for each trial `x`, the point where it stands, `f`, the loss there, and `rest`: the largest factor of a
     schedule with which no later step would move it from there, −∞ where it goes on. A trial that has converged is neither
-    evaluated nor moved again, unless a modifier moves it or a schedule lengthens its steps.
+    evaluated nor moved again, unless a modifier moves it or a schedule lengthens its steps. Where a schedule changes other
+    settings of the method, only those trials rest whose gradient lies within gtol.
     """
 
     lr: Hyper
@@ -71,7 +78,7 @@ class Converging(Optimizer[State]):
         never = torch.full_like(grad[:, 0], -torch.inf)
         if not oracle.fixed:
             return never
-        still = still & (rate(self.lr * factor, grad)[:, 0] > 0)
+        still = still & (rate(self.lr * factor, grad)[:, 0] > 0) & oracle.steady
         return torch.where(still, rate(factor, grad)[:, 0], never).where(~self.flat(grad, oracle), torch.inf)
 
     def flat(self, grad: Params, oracle: Oracle) -> Bool[Tensor, "trials"]:
@@ -89,7 +96,7 @@ class _Some(Oracle):
 
     def __init__(self, inner: Oracle, rows: Rows):
         self.inner, self.rows = inner, rows
-        self.layout, self.fixed, self.matched = inner.layout, inner.fixed, inner.matched
+        self.layout, self.fixed, self.matched, self.steady = inner.layout, inner.fixed, inner.matched, inner.steady
         self.losses: Any = None
         """Where the step began."""
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import AT_START, check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 from .powers import correction
 
@@ -62,7 +62,7 @@ class DAdaptAdam(FirstOrder[DAdaptAdamState]):
     betas: tuple[Hyper, Hyper] = setting((0.9, 0.999), least=0, below=1)
     eps: Hyper = setting(1e-8, above=0)
     weight_decay: Hyper = setting(0.0, least=0)
-    d0: Hyper = setting(1e-6, above=0, at_start=True)
+    d0: Hyper = setting(1e-6, above=0, no_schedule=AT_START)
     growth_rate: Hyper | None = setting(None, least=1, optional=True)
     use_bias_correction: bool = setting(False)
 

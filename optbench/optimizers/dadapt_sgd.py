@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import AT_START, check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params
 
 Column = Float[Tensor, "trials 1"]
@@ -54,7 +54,7 @@ class DAdaptSGD(FirstOrder[DAdaptSGDState]):
 
     lr: Hyper = setting(1.0, least=0)
     momentum: Hyper = setting(0.0, least=0, below=1)
-    d0: Hyper = setting(1e-6, above=0, at_start=True)
+    d0: Hyper = setting(1e-6, above=0, no_schedule=AT_START)
     growth_rate: Hyper | None = setting(None, least=1, optional=True)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import AT_START, check_settings, setting
 from ..interfaces import FirstOrder, Hyper, Layout, Params, Rate
 from .layerwise import ALWAYS_LEFT_OUT, layer_norms, layers_but, spread
 
@@ -51,8 +51,8 @@ class DoG(FirstOrder[DoGState]):
     elementwise: ClassVar[bool] = False
 
     lr: Hyper = setting(1.0, least=0)
-    reps_rel: Hyper = setting(1e-6, above=0, at_start=True)
-    eps: Hyper = setting(1e-8, above=0, at_start=True)
+    reps_rel: Hyper = setting(1e-6, above=0, no_schedule=AT_START)
+    eps: Hyper = setting(1e-8, above=0, no_schedule=AT_START)
     layerwise: bool = setting(False)
 
     def __post_init__(self) -> None:

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import AT_START, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params
-from .converging import Converging
+from .converging import Converging, gradient_tolerance
 from .curvature import LIMIT, check_curved, chosen, dense, dense_bytes, downhill, gain, rate, times
 from .line_search import Rowwise, dot
 
@@ -52,7 +52,7 @@ class GaussNewton(Converging[GaussNewtonState]):
         scaling: D: `identity` (Levenberg) or `diagonal` (Marquardt), which does not depend on the units of parameters.
         most_evaluations: steps s that are tried; then the trial stays, with the damping that it has come to.
         gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
-            at 0 it goes on until rounding ends it.
+            at 0 it goes on until rounding ends it, if it does.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial. There are more than 2,000 parameters, or the
@@ -67,10 +67,10 @@ class GaussNewton(Converging[GaussNewtonState]):
     family: ClassVar[str] = "second order"
 
     lr: Hyper = setting(1.0, least=0)
-    tau: Hyper = setting(1e-3, above=0, at_start=True)
+    tau: Hyper = setting(1e-3, above=0, no_schedule=AT_START)
     scaling: str = setting("identity", choices=("identity", "diagonal"))
     most_evaluations: int = setting(20, least=1)
-    gtol: Hyper = setting(0.0, least=0)
+    gtol: Hyper = gradient_tolerance()
 
     def __post_init__(self) -> None:
         check_settings(self)

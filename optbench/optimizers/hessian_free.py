@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..checks import check_settings, setting
+from ..checks import AT_START, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params, Product, Rows
-from .converging import Converging
+from .converging import Converging, gradient_tolerance
 from .curvature import check_curved, chosen, gain, rate
 from .line_search import Rowwise, dot
 
@@ -57,7 +57,7 @@ class HessianFree(Converging[HessianFreeState]):
         c1: decrease asked for, as a part of what the slope promises.
         most_evaluations: lengths a that are tried.
         gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
-            at 0 it goes on until rounding ends it.
+            at 0 it goes on until rounding ends it, if it does.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial. The loss is no convex function of outputs.
@@ -70,13 +70,13 @@ class HessianFree(Converging[HessianFreeState]):
     family: ClassVar[str] = "second order"
 
     lr: Hyper = setting(1.0, least=0)
-    damping: Hyper = setting(1.0, least=0, at_start=True)
+    damping: Hyper = setting(1.0, least=0, no_schedule=AT_START)
     decay: Hyper = setting(0.95, least=0, most=1)
     tolerance: Hyper = setting(5e-4, above=0)
     most_products: int = setting(100, least=1)
     c1: Hyper = setting(1e-2, above=0, below=1)
     most_evaluations: int = setting(20, least=1)
-    gtol: Hyper = setting(0.0, least=0)
+    gtol: Hyper = gradient_tolerance()
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -113,7 +113,7 @@ class HessianFree(Converging[HessianFreeState]):
             f_new, _ = oracle(onward, place)
             if k == 0:
                 rho = gain(f, f_new, -a[:, 0] * slope - 0.5 * a[:, 0] ** 2 * dot(d, Gd))
-                change = torch.where(rho > 0.75, 2 / 3, torch.where(rho >= 0.25, 1.0, 1.5)).to(x.dtype)
+                change = torch.ones_like(rho).where(rho >= 0.25, 3 / 2).where(~(rho > 0.75), 2 / 3)
                 damping = damping.index_copy(0, rows, damping[rows] * change)
             good = f_new <= f[left] + c1[left] * a[left, 0] * slope[left] + slack[left]
             x = x.index_copy(0, place, onward.where(good[:, None], x[place]))

@@ -15,7 +15,8 @@ from ..interfaces import Factors, Hyper, Layout, Optimizer, Oracle, Params
 from .muon import beside
 
 NONE = (
-    "K-FAC needs a network with linear or convolution layers, such as mlp or cnn; take natural_gradient or gauss_newton"
+    "K-FAC needs a network with linear or convolution layers that it can see into, such as mlp, cnn or torch.nn.Sequential, not "
+    "a module with a forward of its own; take natural_gradient or gauss_newton"
 )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..aligned import eigen
 from ..checks import check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Oracle, Params, Product
-from .converging import Converging
+from .converging import Converging, gradient_tolerance
 from .curvature import LIMIT, Dense, aligned, check_curved, dense, dense_bytes, rate, times
 from .line_search import Rowwise, line_search
 
@@ -57,7 +57,7 @@ class Newton(Converging[NewtonState]):
         c2: slope allowed at the new point by strong_wolfe, as a part of the slope at the old one.
         most_evaluations: of one line search; then the best point found that decreases enough is taken.
         gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
-            at 0 it goes on until rounding ends it.
+            at 0 it goes on until rounding ends it, if it does.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial. There are more than 2,000 parameters.
@@ -77,7 +77,7 @@ class Newton(Converging[NewtonState]):
     c1: Hyper = setting(1e-4, above=0, below=1, only={"line_search": SEARCHES[1:]})
     c2: Hyper = setting(0.9, above=0, below=1, only={"line_search": ("strong_wolfe",)})
     most_evaluations: int = setting(25, least=1, only={"line_search": SEARCHES[1:]})
-    gtol: Hyper = setting(0.0, least=0)
+    gtol: Hyper = gradient_tolerance()
 
     def __post_init__(self) -> None:
         check_settings(self)

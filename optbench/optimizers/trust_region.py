@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from ..checks import check_ordered, check_settings, setting
+from ..checks import AT_START, check_ordered, check_settings, setting
 from ..interfaces import Hyper, Layout, Loss, Matrix, Oracle, Params, Product, Rows
-from .converging import Converging
+from .converging import Converging, gradient_tolerance
 from .curvature import check_curved, chosen, gain, rate
 from .line_search import Rowwise, dot
 
@@ -53,7 +53,7 @@ class TrustRegion(Converging[TrustRegionState]):
         eta: least ϱ with which a step is made, in [0, ¼).
         most_products: iterations of conjugate gradients; then p is what they have come to.
         gtol: on a fixed objective, a trial has converged once all of its gradient lies within it, in units of the gradient;
-            at 0 it goes on until rounding ends it.
+            at 0 it goes on until rounding ends it, if it does.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial. With gauss_newton: the loss is no convex
@@ -67,11 +67,11 @@ class TrustRegion(Converging[TrustRegionState]):
 
     lr: Hyper = setting(1.0, least=0)
     matrix: Matrix = setting("hessian", choices=("hessian", "gauss_newton"))
-    radius: Hyper = setting(1.0, above=0, at_start=True)
+    radius: Hyper = setting(1.0, above=0, no_schedule=AT_START)
     max_radius: Hyper = setting(1000.0, above=0)
     eta: Hyper = setting(0.15, least=0, below=0.25)
     most_products: int = setting(100, least=1)
-    gtol: Hyper = setting(0.0, least=0)
+    gtol: Hyper = gradient_tolerance()
 
     def __post_init__(self) -> None:
         check_settings(self)

@@ -126,8 +126,8 @@ def check_scaled(label: str, thing: Any, name: str, key: str) -> None:
         raise UsageError(
             f"{key}: {label} has no number {name!r}{near(name, words)} (it has {', '.join(words) or 'none'})"
         )
-    if any(f.name == name and f.metadata.get("at_start") for f in fields(thing)):
-        raise UsageError(f"{key} has no effect: {label} looks at {name} before the first step alone")
+    if why := next((f.metadata.get("no_schedule") for f in fields(thing) if f.name == name), None):
+        raise UsageError(f"{key}: {name} of {label} can have no schedule, since {why}")
     if isinstance(numbers[name], float) and numbers[name] == 0:
         raise UsageError(f"{key} has no effect: {label} has {name}=0; set it to what the factors are to multiply")
 

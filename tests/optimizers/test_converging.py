@@ -25,7 +25,8 @@ from optbench.optimizers import OPTIMIZERS
 from optbench.optimizers.converging import Converging
 from optbench.oracle import BatchOracle
 from optbench.runner import run_trials
-from optbench.schedules import Constant, Linear
+from optbench.schedules import Constant, Exponential, Linear, MultiStep
+from optbench.schedules.several import Several
 from optbench.trials import Trials, wrapped
 
 NAMES = [name for name, kind in OPTIMIZERS.items() if issubclass(kind, Converging)]
@@ -125,6 +126,48 @@ def test_who_rests_at_a_small_rate_goes_on_at_a_larger_one(name: str) -> None:
     torch.testing.assert_close(trials.params, torch.ones(2, 2, dtype=torch.float64), rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize("gtol", [0.0, 1e-8])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_penalty_that_a_schedule_changes_is_followed_to_its_last_minimum(name: str, gtol: float) -> None:
+    problem, strength = Quadratic(n=4, condition=10.0), 1.0
+    falling = Several(rate=Constant(), others={"l2.strength": MultiStep(milestones=(0.5,), gamma=1e-3)})
+    trials = Trials(problem, OPTIMIZERS[name](gtol=gtol), falling, [L2(strength=strength)], [0, 1, 2], STEPS)
+    for step in range(STEPS):
+        trials.step(step)
+    one = torch.eye(4, dtype=torch.float64)
+    A = problem.loss_and_grad(1 + one, None)[1]  # the gradient is A (x − 1)
+    least = torch.linalg.solve(A + 1e-3 * strength * one, A.sum(dim=1))
+    torch.testing.assert_close(trials.params, least.expand(3, 4), rtol=1e-5, atol=0)
+
+
+def test_who_rests_at_a_large_damping_goes_on_at_a_smaller_one() -> None:
+    falling = Several(rate=Constant(), others={"damping": Exponential(rate=100.0)})
+    rule = OPTIMIZERS["newton"](damping=1e20)
+    trials = Trials(Quadratic(n=2), rule, falling, [], [0, 1], STEPS)
+    start = trials.params
+    trials.step(0)
+    assert torch.equal(trials.params, start)
+    for step in range(1, STEPS):
+        trials.step(step)
+    torch.testing.assert_close(trials.params, torch.ones(2, 2, dtype=torch.float64), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{}, {"restart": 3}], ids=["", "restart"])
+@pytest.mark.parametrize("name", NAMES)
+def test_who_is_woken_goes_on_as_without_company(name: str, settings: dict[str, Any]) -> None:
+    if settings and name != "conjugate_gradient":
+        pytest.skip("has no restarts")
+
+    def end(seeds: list[int]) -> torch.Tensor:
+        rule = OPTIMIZERS[name](gtol=0.3, **settings)
+        trials = Trials(Rosenbrock(n=2), rule, Constant(), [Lookahead()], seeds, 60)
+        for step in range(60):
+            trials.step(step)
+        return trials.params
+
+    assert torch.equal(end([*range(8)])[[5, 2]], end([5, 2]))
+
+
 @pytest.mark.parametrize("modifier", [WeightDecay(strength=0.1), Lookahead()], ids=["weight_decay", "lookahead"])
 @pytest.mark.parametrize("name", NAMES)
 def test_who_is_moved_by_a_modifier_is_asked_there(name: str, modifier: UpdateModifier) -> None:
@@ -175,8 +218,14 @@ def test_a_gradient_that_is_not_that_of_the_loss_is_refused(name: str, modifier:
 
 @pytest.mark.parametrize("name", ["lbfgs", "bfgs", "conjugate_gradient", "newton"])
 def test_a_decrease_that_no_step_with_the_slope_can_have_is_refused(name: str) -> None:
+    kind: dict[str, Any] = {} if name == "conjugate_gradient" else {"line_search": "strong_wolfe"}
     with pytest.raises(ValueError, match=r"c1 must not lie above c2, got 0.6 and 0.5 in trial 1$"):
-        OPTIMIZERS[name](c1=column(0.1, 0.6), c2=0.5)
+        OPTIMIZERS[name](c1=column(0.1, 0.6), c2=0.5, **kind)
+
+
+@pytest.mark.parametrize("name", ["lbfgs", "bfgs", "newton"])
+def test_backtracking_may_ask_for_any_decrease(name: str) -> None:
+    OPTIMIZERS[name](line_search="backtracking", c1=0.95)
 
 
 def test_a_probe_far_away_kills_no_trial_of_a_network_s_objective() -> None:

@@ -214,12 +214,13 @@ def test_without_them_a_run_is_the_same_as_ever_and_with_them_another() -> None:
         ),
         (
             ["optimizer=trust_region", "schedules.radius=linear"],
-            "has no effect: trust_region looks at radius before the first step alone",
+            "radius of trust_region can have no schedule, since it is looked at before the first step alone",
         ),
         (
             ["modifier=swa", "schedules.swa.start=linear"],
-            "has no effect: swa looks at start before the first step alone",
+            "start of swa can have no schedule, since it is looked at before the first step alone",
         ),
+        (["optimizer=lbfgs", "schedules.gtol=linear"], "since it tells when a trial has converged"),
         (["optimizer=adam", "schedules.beta1=linear"], r"adam has no number 'beta1' \(it has eps, momentum\)"),
         (["schedules.clip_norm.max_norm=linear"], r"clip_norm is not among the modifiers; add modifier=\[clip_norm\]"),
         (

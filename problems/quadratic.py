@@ -77,7 +77,7 @@ class Quadratic(Problem):
             return self.condition ** (q - 1)
         if self.spectrum == "linear":
             return least + q * (1 - least)
-        return torch.where(q < 0.5, least, 1.0)
+        return torch.ones_like(q).where(q >= 0.5, least)
 
     @cached_property
     def _root(self) -> Float[Tensor, "n n"]:

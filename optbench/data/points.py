@@ -52,7 +52,7 @@ def circles(samples: int = 1000, noise: float = 0.1, ratio: float = 0.5, seed: i
     """
     draw = Randomness([seed], "circles data")
     y = torch.arange(samples) % 2
-    radius = torch.where(y == 0, 1.0, ratio).double()
+    radius = torch.ones(samples).double().where(y == 0, ratio)
     x = _polar(radius, 2 * math.pi * draw.uniform(PLACE, samples)[0])
     return _labelled("circles", x + noise * _normal(draw, NOISE, x), y, 2)
 

@@ -94,3 +94,10 @@ def test_no_input_says_anything_of_the_parity():
 def test_parity_refuses_what_cannot_be(settings, message):
     with pytest.raises(ValueError, match=message):
         parity(**settings)
+
+
+def test_the_inner_circle_has_the_stated_radius_to_the_last_digit() -> None:
+    data = circles(samples=20, noise=0.0, ratio=0.3)
+    torch.testing.assert_close(
+        data.x.norm(dim=1), torch.tensor([1.0, 0.3] * 10, dtype=torch.float64), rtol=1e-15, atol=0
+    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 DIRECTIVE = re.compile(r"^[ \t]*\.\. [^\n]*(?:\n[ \t]*(?=\n)|\n[ \t]+\S[^\n]*)*", re.MULTILINE)
@@ -16,12 +18,13 @@ EQUAL = re.compile(r"\bsame (?:result|values)\b", re.IGNORECASE)
 
 
 def describe(cls: Any) -> dict[str, Any]:
-    """Parts of a docstring: `summary` (first paragraph), `formula` (its indented blocks), `text`, `args`, `source`, `equals`.
+    """Parts of a docstring: `summary` (first paragraph), `formula` (the indented blocks after it), `text`, `args`, `source`,
+    `equals`.
 
-    `equals` are the sentences of the source that say what has the same result, or the same values. Parts that the docstring
-    lacks are empty; arguments of the classes it is derived from are told too. Of foreign
-    docstrings, written in reStructuredText, only summary and arguments are taken: their mathematics is LaTeX, which
-    nobody reads on a terminal.
+    `text` has a paragraph a line; formulas between them stay where they are, indented by four. `equals` are the sentences of
+    the source that say what has the same result, or the same values. Parts that the docstring lacks are empty; arguments of
+    the classes it is derived from are told too. Of foreign docstrings, written in reStructuredText, only summary and
+    arguments are taken: their mathematics is LaTeX, which nobody reads on a terminal.
     """
     doc = inspect.cleandoc(cls.__doc__ or "").replace("\nArguments:", "\nArgs:")
     foreign = any(mark.search(doc) for mark in (DIRECTIVE, ROLE, FIELD))
@@ -30,15 +33,16 @@ def describe(cls: Any) -> dict[str, Any]:
     body, _, args = body.partition("\nArgs:")
     summary, _, rest = body.strip().partition("\n\n")
     blocks = [] if foreign else re.split(r"\n\s*\n", rest)
-    formulas = [textwrap.dedent(b) for b in blocks if b.startswith("    ")]
+    rest = list(itertools.dropwhile(_is_formula, blocks))
+    formulas = map(textwrap.dedent, blocks[: len(blocks) - len(rest)])
     inherited: dict[str, str] = {}
     for base in [] if foreign else reversed(getattr(cls, "__mro__", ())[1:]):
         above = inspect.cleandoc(base.__doc__ or "").partition("\nSource:")[0].partition("\nRaises:")[0]
         inherited |= _args(above.partition("\nArgs:")[2])
-    text = [" ".join(b.split()) for b in blocks if b.strip() and not b.startswith("    ")]
-    told = [] if foreign else SENTENCE.split(" ".join(source.split()))
+    text = [textwrap.indent(textwrap.dedent(b), "    ") if _is_formula(b) else _flowing(b) for b in rest if b.strip()]
+    told = [] if foreign else SENTENCE.split(_flowing(source))
     return {
-        "summary": " ".join(summary.split()),
+        "summary": _flowing(summary),
         "formula": "\n".join(formulas).strip("\n"),
         "text": "\n".join(text),
         "args": inherited | _args(args.split("\n\n")[0] if foreign else args),
@@ -47,10 +51,25 @@ def describe(cls: Any) -> dict[str, Any]:
     }
 
 
+def parts(text: str) -> Iterator[tuple[bool, str]]:
+    """The `text` of `describe`, cut where formulas begin and end; whether each part is a formula, which is not indented here."""
+    for is_formula, lines in itertools.groupby(text.splitlines(), _is_formula):
+        yield is_formula, textwrap.dedent("\n".join(lines))
+
+
 def headline(cls: Any) -> str:
     """The first sentence of a docstring, for lists; what leads to a formula ends with a full stop all the same."""
     first = SENTENCE.split(describe(cls)["summary"])[0]
     return first.removesuffix(":") + "." if first.endswith(":") else first
+
+
+def _is_formula(block: str) -> bool:
+    return block.startswith("    ")
+
+
+def _flowing(text: str) -> str:
+    """In one line; a hyphen at the end of a line keeps its word together."""
+    return " ".join(re.sub(r"(?<=\w)-\n\s*", "-", text).split())
 
 
 def _plain(doc: str, foreign: bool) -> str:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from optbench import registry
-from optbench.describe import describe, headline
+from optbench.describe import describe, headline, parts
 from optbench.optimizers import OPTIMIZERS
 
 
@@ -15,9 +15,13 @@ class Plain:
         where g is the gradient
 
     More about it,
-    in two lines.
+    in two-
+    word lines.
 
         y ← 0
+          where y is not x
+
+    No more.
 
     Args:
         a, b: first and
@@ -40,8 +44,8 @@ class Undocumented(Plain):
 def test_a_docstring_comes_apart_into_its_parts() -> None:
     assert describe(Plain) == {
         "summary": "Does little.",
-        "formula": "x ← x − lr · g\nwhere g is the gradient\ny ← 0",
-        "text": "More about it, in two lines.",
+        "formula": "x ← x − lr · g\nwhere g is the gradient",
+        "text": "More about it, in two-word lines.\n    y ← 0\n      where y is not x\nNo more.",
         "args": {"a": "first and second.", "b": "first and second.", "c": "third: with a colon."},
         "source": 'Nobody, "Nothing", 1900, page 1. Else see page 2.',
         "equals": "Same result as nothing(at=1.5) where it is; elsewhere not. With c = 0, the same values as Null.",
@@ -109,3 +113,11 @@ class Google:
 
 def test_arguments_are_read_under_either_name() -> None:
     assert describe(Google)["args"] == {"lr": "the rate of a step.", "eps": "floor."}
+
+
+def test_formulas_between_paragraphs_are_told_from_them() -> None:
+    assert list(parts(describe(Plain)["text"])) == [
+        (False, "More about it, in two-word lines."),
+        (True, "y ← 0\n  where y is not x"),
+        (False, "No more."),
+    ]

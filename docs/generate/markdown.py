@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
+
+from optbench.describe import parts
 
 NOTE = "<!-- Written by `make docs`: edit the docstring, not this page. -->"
 
@@ -28,6 +31,12 @@ def page(title: str, *parts: str) -> str:
 def section(title: str, body: str) -> str:
     """A heading and what stands under it; nothing where there is nothing."""
     return f"## {title}\n{body}" if body else ""
+
+
+def prose(text: str) -> str:
+    """The text of a docstring, as `describe` gives it."""
+    blocks = [[code(b)] if formula else [plain(line) for line in b.splitlines()] for formula, b in parts(text)]
+    return "\n\n".join(itertools.chain.from_iterable(blocks))
 
 
 def code(text: str) -> str:

@@ -14,7 +14,7 @@ from optbench.verbs.listing import FAMILIES, families, wrapped
 from optbench.verbs.show import equals, search, settings, state
 
 from . import smoke
-from .markdown import code, page, plain, section, table
+from .markdown import code, page, plain, prose, section, table
 from .overview_figure import overview_svg
 from .path_figure import path_svg
 from .walks import GAP, LANDSCAPES, RATES, STAYS, walk
@@ -60,7 +60,7 @@ def one(name: str, drawn: bool, solved: pd.DataFrame) -> str:
         f"Family: {cls.family}. [All optimizers](README.md)",
         plain(told["summary"]),
         code(told["formula"]),
-        "\n\n".join(plain(part) for part in told["text"].splitlines()),
+        prose(told["text"]),
         section("Path", _path(name, drawn, cls.family)),
         section("Settings", table(("setting", "default", "range", "meaning"), rows) if rows else ""),
         section("Search space", space),

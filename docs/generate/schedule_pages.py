@@ -7,7 +7,7 @@ from optbench.describe import describe, headline
 from optbench.verbs.show import equals, settings
 
 from .curve_figure import STEPS, curve_svg
-from .markdown import code, page, plain, section, table
+from .markdown import code, page, plain, prose, section, table
 
 NOTES = {
     "reduce_on_plateau": "Drawn on a loss made up for it: it falls from 1 to 0.8 in 10 steps and then stays. The running mean of "
@@ -43,7 +43,7 @@ def _page(name: str) -> str:
         "[All schedules](README.md)",
         plain(told["summary"]),
         code(told["formula"]),
-        "\n\n".join(plain(part) for part in told["text"].splitlines()),
+        prose(told["text"]),
         section("Curve", f"![Factor of {name} over {STEPS} steps](curves/{name}.svg){note}"),
         section("Settings", table(("setting", "default", "range", "meaning"), rows) if rows else ""),
         section("Equals", "\n".join(map(plain, equals(name, cls)))),

@@ -17,7 +17,7 @@ from .. import footprint, registry
 from ..checks import with_only
 from ..data import DATASETS
 from ..data.openml import must_be_downloaded
-from ..describe import describe
+from ..describe import describe, parts
 from ..errors import UsageError, near
 from ..instruments import INSTRUMENTS
 from ..interfaces import Modifier, Optimizer, Problem, Schedule
@@ -49,7 +49,8 @@ def show(name: str) -> int:
     if told["formula"]:
         out.print(f"\n{_indented(told['formula'])}")
     if told["text"]:
-        out.print(f"\n{told['text']}")
+        blocks = [_indented(block) if formula else block for formula, block in parts(told["text"])]
+        out.print("\n" + "\n\n".join(blocks))
     listed = list(settings(cls))
     if listed:
         out.print("\nSettings" if isinstance(cls, type) else "\nArguments", style="bold")

@@ -15,9 +15,17 @@ from .store import Results
 def problem(name: str, **settings: Any) -> Problem:
     """One problem by name, dotted path or PATH.py:NAME: `optbench.problem("rosenbrock", n=4)`.
 
+    dtype and device are torch's own or their names: `optbench.problem("mlp", dtype="float64")`.
+
     Raises:
         UsageError: an unknown name or setting, or a value outside its range.
     """
+    from .runs import DTYPES, checked_device, checked_dtype
+
+    if settings.get("dtype") is not None:
+        settings["dtype"] = DTYPES[checked_dtype(str(settings["dtype"]).removeprefix("torch."))]
+    if "device" in settings:
+        settings["device"] = checked_device(settings["device"])
     return build("problem", name, settings)
 
 

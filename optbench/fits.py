@@ -9,7 +9,7 @@ from typing import Any
 
 from .data.openml import must_be_downloaded
 from .errors import MisfitError, UsageError, near
-from .interfaces import AVERAGES, Optimizer, OracleModifier, TrialsModifier, UpdateModifier
+from .interfaces import AVERAGES, Modifier, Optimizer, OracleModifier, TrialsModifier, UpdateModifier
 from .nn import Learning
 from .oracle import BatchOracle
 from .registry import make
@@ -116,16 +116,28 @@ def _modifiers(run: Run) -> None:
         raise UsageError(
             f"modifier=[{','.join(names)}]: one average is judged, not {' and '.join(averages)}; keep one of them"
         )
-    if all(isinstance(m, (OracleModifier, UpdateModifier)) for m in modifiers):  # these work with every problem
+    if not any(_is_choosy(modifier) for modifier in modifiers):
         return
     problem = make(run.classes[0], run.problem["name"], settings_of(run.problem))
+    if isinstance(problem, Learning) and must_be_downloaded(problem.data):
+        return
     try:
         problem = changed(problem, modifiers)
         for modifier in modifiers:
             if isinstance(modifier, TrialsModifier):
                 modifier.check(problem, run.budget)
+            elif isinstance(modifier, (OracleModifier, UpdateModifier)):
+                modifier.check(problem.layout)
     except ValueError as error:
         raise UsageError(f"{run.labels['problem']}: {error}") from error
+
+
+def _is_choosy(modifier: Modifier) -> bool:
+    """Does it work with some problems only?"""
+    for kind in (OracleModifier, UpdateModifier):
+        if isinstance(modifier, kind):
+            return type(modifier).check is not kind.check
+    return True
 
 
 def _together(run: Run) -> None:

@@ -456,6 +456,13 @@ class OracleModifier(abc.ABC):
     batches: int = 1
     """Minibatches of the stream in a step; the problem's answer is their mean."""
 
+    def check(self, layout: Layout) -> None:  # noqa: B027 (most act on any parameters)
+        """Refuse parameters none of which it would act on.
+
+        Raises:
+            ValueError: one line that says what is needed.
+        """
+
     def init(self, params: Params, layout: Layout, seeds: Sequence[int]) -> Any:
         """The state before the first step; most have none."""
         return ()
@@ -474,8 +481,15 @@ class UpdateModifier(abc.ABC):
 
     place: ClassVar[str] = "update"
     turn: ClassVar[int] = 0
-    """Modifiers of the update do not commute and take turns: 0 decay and what changes the step, 1 projections, 2 lookahead,
-    AVERAGES; those of one turn in the order given."""
+    """Modifiers of the update do not commute and take turns, whatever their order in a list: 0 decay and what changes the step,
+    1 projections, 2 lookahead, AVERAGES; those of one turn in the order given."""
+
+    def check(self, layout: Layout) -> None:  # noqa: B027 (most act on any parameters)
+        """Refuse parameters none of which it would act on.
+
+        Raises:
+            ValueError: one line that says what is needed.
+        """
 
     def init(self, params: Params, layout: Layout, seeds: Sequence[int], steps: int) -> Any:
         """The state before the first of so many steps; most have none."""

@@ -18,10 +18,11 @@ from .errors import UsageError, near, one_line
 from .fits import fitting, remarks
 from .interfaces import Optimizer, Problem
 from .memory import parse as parse_size
+from .modifiers import turn
 from .options import GROUPS, Options
 from .overrides import alternatives, parse
 from .registry import is_path, resolve
-from .runs import DTYPES, Run
+from .runs import Run, checked_device, checked_dtype
 from .schedules.several import flat
 from .search import METHODS
 
@@ -230,9 +231,9 @@ def _run(config: dict[str, Any], fixed: set[str]) -> Run:
     if tuning["method"] not in METHODS:
         word = str(tuning["method"])
         raise UsageError(f"tuning.method must be one of {', '.join(METHODS)}, got {word!r}{near(word, METHODS)}")
-    word = str(config["dtype"])
-    if config["dtype"] is not None and word not in DTYPES:
-        raise UsageError(f"dtype must be one of {', '.join(DTYPES)} or null, got {word!r}{near(word, DTYPES)}")
+    for key in ("dtype", "device"):
+        if key in config["problem"]:
+            raise UsageError(f"problem.{key}: it is the run's, not the problem's; set {key}={config['problem'][key]}")
     at_once = config["trials_at_once"]
     if at_once != "auto":
         _number("trials_at_once", at_once, " or auto")
@@ -248,14 +249,14 @@ def _run(config: dict[str, Any], fixed: set[str]) -> Run:
         problem=config["problem"],
         optimizer=optimizer,
         schedule=config["schedule"],
-        modifiers=tuple(config["modifier"]),
+        modifiers=tuple(sorted(config["modifier"], key=lambda m: turn(resolve("modifier", m["name"])))),
         schedules=flat(config["schedules"] or {}),
         search=search,
         tuning={key: tuning[key] for key in ("method", "trials", "seeds")},
         steps=config["steps"],
         seeds=config["seeds"],
-        dtype=config["dtype"],
-        device=_device(str(config["device"])),
+        dtype=None if config["dtype"] is None else checked_dtype(config["dtype"]),
+        device=checked_device(config["device"]),
         trials_at_once=None if at_once == "auto" else at_once,
         timeout=timeout,
         instruments=tuple(_instruments(config["instruments"])),
@@ -273,18 +274,6 @@ def _instruments(names: Any) -> list[str]:
 def _number(key: str, value: Any, also: str = "") -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise UsageError(f"{key} must be a whole number of at least 1{also}, got {value!r}")
-
-
-def _device(name: str) -> str:
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"device must be cpu, cuda or cuda:0, got {name!r}") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(
-            "device=cuda, but torch sees no CUDA device here; use device=cpu, or install a CUDA build of torch"
-        )
-    return name
 
 
 def _distinct(runs: Sequence[Run]) -> list[Run]:

@@ -16,6 +16,8 @@ from typing import Any
 
 from .errors import UsageError, near
 
+PLACED = ("dtype", "device")
+"""Settings of problems that a run gives them."""
 KINDS = ("problem", "optimizer", "schedule", "modifier")
 _PACKAGES = {
     "problem": "optbench.problems",
@@ -222,7 +224,8 @@ def make(cls: type, name: str, settings: Mapping[str, Any]) -> Any:
     known = [f.name for f in fields(cls) if f.init] if is_dataclass(cls) else list(inspect.signature(cls).parameters)
     for key in settings:
         if key not in known:
-            raise UsageError(f"{name} has no setting {key!r}{near(key, known)} (it has {', '.join(known) or 'none'})")
+            own = [known for known in known if known not in PLACED]
+            raise UsageError(f"{name} has no setting {key!r}{near(key, own)} (it has {', '.join(own) or 'none'})")
     kinds = defaults(cls)
     values = {key: _natural(value, kinds.get(key)) for key, value in settings.items()}
     try:

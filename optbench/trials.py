@@ -24,6 +24,7 @@ from .interfaces import (
     UpdateModifier,
     select,
 )
+from .modifiers import turn
 from .oracle import BatchOracle
 from .randomness import derive
 from .schedules.batch_size import BATCH_SIZE, shortened
@@ -62,10 +63,10 @@ class Trials:
                 f"got {list(self.params.shape)}"
             )
         self.oracle = BatchOracle(problem, problem.stream(seeds), len(seeds))
+        modifiers = sorted(modifiers, key=turn)
         self.on_problem = [m for m in modifiers if isinstance(m, ProblemModifier)]
-        on_oracle = [m for m in modifiers if isinstance(m, OracleModifier)]
-        self.on_oracle = sorted(on_oracle, key=lambda m: m.place != "objective")
-        self.on_update = sorted((m for m in modifiers if isinstance(m, UpdateModifier)), key=lambda m: m.turn)
+        self.on_oracle = [m for m in modifiers if isinstance(m, OracleModifier)]
+        self.on_update = [m for m in modifiers if isinstance(m, UpdateModifier)]
         self.on_trials = [m for m in modifiers if isinstance(m, TrialsModifier)]
         self.trials_states: list[Any] = [m.init(self, seeds) for m in self.on_trials]
         self._begin(seeds)  # after these, which may shorten the span

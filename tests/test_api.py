@@ -17,8 +17,14 @@ def test_one_thing_is_built_by_its_name() -> None:
     assert optbench.problem("rosenbrock", n=4) == Rosenbrock(n=4)
     assert optbench.optimizer("adam", lr=1e-2) == Adam(lr=1e-2)
     assert optbench.schedule("cosine", warmup=0.1).warmup == 0.1
+    assert optbench.problem("rosenbrock", dtype="float32") == Rosenbrock(dtype=torch.float32)
+    assert optbench.problem("rosenbrock", dtype=torch.float32).start([0]).dtype == torch.float32
     with pytest.raises(UsageError, match="did you mean 'rosenbrock'"):
         optbench.problem("rosenbrok")
+    with pytest.raises(UsageError, match="did you mean 'float32'"):
+        optbench.problem("rosenbrock", dtype="float31")
+    with pytest.raises(UsageError, match="device must be cpu, cuda or cuda:0, got 'mars'"):
+        optbench.problem("rosenbrock", device="mars")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = optbench.nothing
 

@@ -92,7 +92,8 @@ def test_a_run_is_another_when_the_optimizers_file_is_edited(mine: Path) -> None
         (["dtype=float64"], ("rosenbrock", "adam", "constant", "")),
         (["dtype=float32"], ("rosenbrock(dtype=float32)", "adam", "constant", "")),
         (["tuning.method=grid"], ("rosenbrock", "adam", "constant", "")),
-        (["modifier=[clip_norm,l2]"], ("rosenbrock", "adam", "constant", "clip_norm+l2")),
+        (["modifier=[clip_norm,l2]"], ("rosenbrock", "adam", "constant", "l2+clip_norm")),
+        (["modifier=[ema,project,weight_decay]"], ("rosenbrock", "adam", "constant", "weight_decay+project+ema")),
         (
             ["modifier=clip_norm", "modifier.clip_norm.max_norm=7"],
             ("rosenbrock", "adam", "constant", "clip_norm(max_norm=7)"),

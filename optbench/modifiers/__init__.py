@@ -33,6 +33,15 @@ from .swa import SWA
 from .weight_decay import WeightDecay
 from .weight_noise import WeightNoise
 
+PLACES = ("problem", "objective", "oracle", "update", "trials")
+"""In the order in which they work."""
+
+
+def turn(modifier: Modifier | type[Modifier]) -> tuple[int, int]:
+    """Sorts modifiers into the order in which they work; those with the same turn keep theirs."""
+    return PLACES.index(modifier.place), getattr(modifier, "turn", 0)
+
+
 MODIFIERS: dict[str, type[Modifier]] = {
     "clip_norm": ClipNorm,
     "clip_value": ClipValue,

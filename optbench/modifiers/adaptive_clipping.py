@@ -44,6 +44,12 @@ class AdaptiveClipping(OracleModifier):
     def __post_init__(self) -> None:
         check_settings(self)
 
+    def check(self, layout: Layout) -> None:
+        if not any(self._chosen(layout)):
+            raise ValueError(
+                "adaptive_clipping leaves the last linear layer as it is, and there is no other; set last=true"
+            )
+
     def wrap(self, oracle: Oracle, state: Any, step: int) -> tuple[Oracle, Any]:
         chosen = self._chosen(oracle.layout)
 

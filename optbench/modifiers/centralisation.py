@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..checks import check_settings, setting
-from ..interfaces import Loss, Oracle, OracleModifier, Params, Rows
+from ..interfaces import Layout, Loss, Oracle, OracleModifier, Params, Rows
 from .derived import DerivedOracle
-from .units import by_unit, joined
+from .units import by_unit, joined, weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Centralisation(OracleModifier):
 
         gᵢ ← gᵢ − mean(gᵢ),   i a row of a matrix, or a kernel with all its inputs
 
-    Vectors, such as biases and the coordinates of a landscape, stay as they are. With gradient descent, the sum of a unit's
+    Vectors, such as biases, stay as they are. With gradient descent, the sum of a unit's
     weights never changes.
 
     Args:
@@ -25,6 +25,7 @@ class Centralisation(OracleModifier):
 
     Raises:
         TypeError: kernels_only is no truth value.
+        ValueError: the problem has no weights of units.
 
     Source: Yong, Huang, Hua & Zhang, "Gradient centralization: a new optimization technique for deep neural networks",
     ECCV 2020, equation 1, https://arxiv.org/abs/2004.01461.
@@ -35,10 +36,14 @@ class Centralisation(OracleModifier):
     def __post_init__(self) -> None:
         check_settings(self)
 
+    def check(self, layout: Layout) -> None:
+        if not any(weights(layout, 3 if self.kernels_only else 2)):
+            needed = "kernels of convolutions" if self.kernels_only else "weight matrices or kernels"
+            raise ValueError(f"centralisation needs a problem with {needed}; elsewhere it has no effect")
+
     def wrap(self, oracle: Oracle, state: Any, step: int) -> tuple[Oracle, Any]:
-        least, layout = (3 if self.kernels_only else 2), oracle.layout
-        known = zip(layout.shapes, layout.roles, strict=True)
-        chosen = [role == "weight" and len(shape) >= least for shape, role in known]
+        layout = oracle.layout
+        chosen = weights(layout, 3 if self.kernels_only else 2)
 
         def centre(params: Params, loss: Loss, grad: Params, rows: Rows | None) -> tuple[Loss, Params]:
             units = by_unit(grad, layout)

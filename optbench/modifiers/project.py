@@ -21,6 +21,7 @@ class Project(UpdateModifier):
 
     A start outside is brought inside by the first step. The ball is one for all parameters of a trial together; moving
     statistics are left out. The optimizer does not know: its momentum may go on pushing against the wall.
+    It comes after decay and all else that changes the step, wherever it stands in the list of modifiers.
 
     Args:
         onto: `box` or `ball`.

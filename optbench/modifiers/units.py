@@ -23,6 +23,12 @@ def by_unit(params: Params, layout: Layout) -> list[Units]:
     return [part.view(len(part), units, -1) for part, units in zip(parts, shapes, strict=True)]
 
 
+def weights(layout: Layout, dimensions: int = 2) -> list[bool]:
+    """Which tensors are weights of so many dimensions or more: matrices, or kernels of convolutions with three."""
+    known = zip(layout.shapes, layout.roles, strict=True)
+    return [role == "weight" and len(shape) >= dimensions for shape, role in known]
+
+
 def joined(units: Sequence[Units]) -> Params:
     """The rows that `by_unit` took apart."""
     return torch.cat([part.flatten(1) for part in units], dim=1)

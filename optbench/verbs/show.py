@@ -87,7 +87,7 @@ def settings(cls: Any) -> Iterator[tuple[str, str, str, str]]:
                 yield f.name, written(f.default), "", told.get(f.name, "")
     elif isinstance(cls, type) and is_dataclass(cls):
         for f in fields(cls):
-            if f.init and f.name not in ("dtype", "device", *getattr(cls, "unused", ())):
+            if f.init and f.name not in (*registry.PLACED, *getattr(cls, "unused", ())):
                 default = f.default if f.default_factory is MISSING else f.default_factory()
                 legal = f.metadata.get("range")
                 words = "{true, false}" if isinstance(default, bool) else str(legal or "")

@@ -96,11 +96,24 @@ def test_noise_on_weights_with_a_map_is_noise_on_what_the_optimizer_moves() -> N
         ),
         (
             ("problem=rosenbrock", "modifier=[clip_norm,l2,clip_norm]"),
-            "modifier=[clip_norm,l2,clip_norm]: clip_norm is there 2 times; name it once",
+            "modifier=[l2,clip_norm,clip_norm]: clip_norm is there 2 times; name it once",
         ),
         (
             ("problem=rosenbrock", "modifier=[ema,l2,swa]"),
-            "modifier=[ema,l2,swa]: one average is judged, not ema and swa; keep one of them",
+            "modifier=[l2,ema,swa]: one average is judged, not ema and swa; keep one of them",
+        ),
+        (
+            ("problem=rosenbrock", "modifier=[max_norm]"),
+            "rosenbrock: max_norm needs a problem with weight matrices or kernels; elsewhere it has no effect",
+        ),
+        (
+            ("problem=mlp", "modifier=[centralisation]", "modifier.centralisation.kernels_only=true"),
+            "mlp: centralisation needs a problem with kernels of convolutions; elsewhere it has no effect",
+        ),
+        (
+            ("problem=logistic_regression", "modifier=[adaptive_clipping]"),
+            "logistic_regression: adaptive_clipping leaves the last linear layer as it is, and there is no other; "
+            "set last=true",
         ),
     ],
 )

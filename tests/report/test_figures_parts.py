@@ -112,6 +112,13 @@ def test_asimplified_path_stays_near_the_recorded_one():
     assert distance.max() <= TOLERANCE + 1e-9
 
 
+def test_what_swings_along_a_line_is_drawn_with_its_turns():
+    points = np.array([[0, 0], [100, 0], [50, 0], [60, 0], [55, 0], [55, 0]], float)
+    np.testing.assert_array_equal(simplified(points)[:4], points[:4])
+    straight = np.array([[0, 0], [1, 1], [4, 4], [9, 9]], float)
+    np.testing.assert_array_equal(simplified(straight), straight[[0, -1]])
+
+
 def test_a_path_that_stands_still_can_besimplified():
     assert len(simplified(np.ones((50, 2)))) == 2
     assert len(simplified(np.ones((1, 2)))) == 1

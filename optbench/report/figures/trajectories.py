@@ -160,7 +160,7 @@ def _inside(panel: Panel, x: float, y: float) -> bool:
 
 
 def simplified(points: np.ndarray) -> np.ndarray:
-    """The polyline without points that lie within TOLERANCE of the line through their neighbours (Douglas–Peucker)."""
+    """The polyline without points that lie within TOLERANCE of the segment between their neighbours (Douglas–Peucker)."""
     keep = np.zeros(len(points), bool)
     keep[[0, -1]] = True
     stack = [(0, len(points) - 1)]
@@ -168,14 +168,9 @@ def simplified(points: np.ndarray) -> np.ndarray:
         first, last = stack.pop()
         if last - first < 2:
             continue
-        a, b = points[first], points[last]
-        along, length = b - a, float(np.hypot(*(b - a)))
-        between = points[first + 1 : last] - a
-        far = (
-            np.abs(along[0] * between[:, 1] - along[1] * between[:, 0]) / length
-            if length > 1e-9
-            else np.hypot(*between.T)
-        )
+        along, between = points[last] - points[first], points[first + 1 : last] - points[first]
+        share = np.clip(between @ along / max(along @ along, 1e-18), 0, 1)  # where on the segment the nearest point is
+        far = np.hypot(*(between - share[:, None] * along).T)
         middle = int(far.argmax())
         if far[middle] > TOLERANCE:
             keep[first + 1 + middle] = True

@@ -16,7 +16,7 @@ from .registry import make
 from .runs import DTYPES, Run, digest, settings_of
 from .schedules.batch_size import BATCH_SIZE, check_batch_size
 from .schedules.planned import looked_at
-from .schedules.several import check_factors, check_scaled, name_of, numbers_of
+from .schedules.several import check_factors, check_scaled, name_of, numbers_of, plain
 from .search import draw
 from .trials import changed, wrapped
 
@@ -173,14 +173,14 @@ def _schedules(run: Run) -> None:
             )
         elif not owner:
             optimizer = run.make_optimizer(settings_of(run.optimizer) | chosen)
-            if setting.replace("_", "") in modifiers and not hasattr(optimizer, setting):
-                its = [f"schedules.{key}.{name}" for name in numbers_of(modifiers[setting.replace("_", "")][1])]
+            if plain(setting) in modifiers and not hasattr(optimizer, setting):
+                its = [f"schedules.{key}.{name}" for name in numbers_of(modifiers[plain(setting)][1])]
                 raise UsageError(f"schedules.{key}: {key} is a modifier; say which of its numbers: {', '.join(its)}")
             check_scaled(run.labels["optimizer"], optimizer, setting, f"schedules.{key}")
-        elif owner.replace("_", "") in modifiers:
-            if not isinstance(modifiers[owner.replace("_", "")][1], (OracleModifier, UpdateModifier)):
+        elif plain(owner) in modifiers:
+            if not isinstance(modifiers[plain(owner)][1], (OracleModifier, UpdateModifier)):
                 raise UsageError(f"schedules.{key}: {owner} changes the problem once, before the first step")
-            check_scaled(*modifiers[owner.replace("_", "")], setting, f"schedules.{key}")
+            check_scaled(*modifiers[plain(owner)], setting, f"schedules.{key}")
         else:
             raise UsageError(f"schedules.{key}: {owner} is not among the modifiers; add modifier=[{owner}]")
     rules = []

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, get_args, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int64
@@ -510,3 +510,10 @@ class UpdateModifier(abc.ABC):
 
 Modifier = ProblemModifier | OracleModifier | UpdateModifier | TrialsModifier
 Settings = Mapping[str, Any]
+BASES: dict[str, tuple[type, ...]] = {
+    "problem": (Problem,),
+    "optimizer": (Optimizer, torch.optim.Optimizer),
+    "schedule": (Schedule,),
+    "modifier": get_args(Modifier),
+}
+"""What the classes of each kind are derived from."""

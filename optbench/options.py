@@ -91,6 +91,8 @@ class Options:
             raise UsageError(f"{pick}.yaml must hold settings, `name: …` first among them")
         if not is_path(pick):
             return dict(node)
+        if group in ("schedule", "modifier"):
+            return {"name": pick}
         if is_torch(pick):
             return {**dict(node), "class": pick}
         found = load_object(pick)
@@ -100,7 +102,7 @@ class Options:
         return {"name": pick, "search": dict(search)}
 
 
-STAND_IN = {"problem": "rosenbrock", "optimizer": "from_torch"}
+STAND_IN = {"problem": "rosenbrock", "optimizer": "from_torch", "schedule": "constant", "modifier": "l2"}
 """What Hydra composes where a class is given by its path; the node is put right afterwards."""
 
 

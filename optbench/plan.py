@@ -10,18 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from hydra.core.override_parser.types import Glob, Override
 
 from .errors import UsageError, near, one_line
 from .fits import fitting, remarks
-from .interfaces import Optimizer, Problem
+from .interfaces import BASES
 from .memory import parse as parse_size
 from .modifiers import turn
 from .options import GROUPS, Options
 from .overrides import alternatives, parse
-from .registry import is_path, resolve
+from .registry import is_path, resolve, short
 from .runs import Run, checked_device, checked_dtype
 from .schedules.several import flat
 from .search import METHODS
@@ -140,11 +139,10 @@ def _group_choices(group: str, override: Override | None, options: Options) -> l
             raise UsageError(f"{group}={pick}: settings stand apart from the name: {_apart(group, pick)}")
         if not isinstance(pick, str):
             raise UsageError(f"{group}={pick}: expected a name (there are {', '.join(options.names(group))})")
-        if is_path(pick) and group in ("problem", "optimizer"):
+        if is_path(pick) and group in BASES:
             found = resolve(group, pick)
-            wanted = (Problem,) if group == "problem" else (Optimizer, torch.optim.Optimizer)
-            if not (isinstance(found, type) and issubclass(found, wanted)):
-                kinds = " nor ".join(f"{c.__module__.partition('.')[0]}'s {c.__name__}" for c in wanted)
+            if not (isinstance(found, type) and issubclass(found, BASES[group])):
+                kinds = " nor ".join(f"{c.__module__.partition('.')[0]}'s {c.__name__}" for c in BASES[group])
                 raise UsageError(f"{pick} is no subclass of {kinds}, so it cannot be {group}=…")
         else:
             options.file(group, pick)
@@ -187,7 +185,9 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
             at[:] = [
                 {"name": item} if item == parent else item for item in at
             ]  # a part of a schedule may be a mere name
-            found = [node for node in at if isinstance(node, dict) and node.get("name") == parent]
+            found = [
+                node for node in at if isinstance(node, dict) and parent in (node.get("name"), short(node.get("name")))
+            ]
             at = found[0] if found else None
         elif isinstance(at, dict) and (parent in at or (i > 0 and parents[0] in (*GROUPS, "schedules"))):
             if parents[0] == "schedules" and isinstance(at.get(parent), str):

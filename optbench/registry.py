@@ -50,6 +50,11 @@ def is_path(name: str) -> bool:
     return ":" in name or "." in name
 
 
+def short(name: str) -> str:
+    """The class in a path, `Mine` of `./mine.py:Mine` and `pkg.Mine`; another name as it is."""
+    return name.rpartition(":" if ":" in name else ".")[2] if is_path(name) else name
+
+
 def resolve(kind: str, name: str) -> type:
     """The class behind a table name, a dotted path or PATH.py:NAME."""
     if is_path(name):

@@ -16,7 +16,7 @@ from .instruments import INSTRUMENTS, Instrument, Surface
 from .interfaces import Modifier, Optimizer, Problem, Schedule
 from .optimizers.from_torch import FromTorch
 from .optimizers.from_torch import defaults as torch_defaults
-from .registry import defaults, fingerprint, is_path, load_object, make, resolve
+from .registry import defaults, fingerprint, is_path, load_object, make, resolve, short
 from .schedules.parts import within
 from .schedules.several import Several
 from .search import draw, space
@@ -180,18 +180,18 @@ class Run:
             ),
             "optimizer": _label(self._short(named), settings_of(self.optimizer), self.known_defaults, set(self.spaces)),
             "schedule": _label(
-                self.schedule["name"], settings_of(self.schedule) | self.schedules, defaults(self.classes[2])
+                self._short(self.schedule["name"]),
+                settings_of(self.schedule) | self.schedules,
+                defaults(self.classes[2]),
             ),
             "modifier": "+".join(
-                _label(m["name"], settings_of(m), defaults(c))
+                _label(self._short(m["name"]), settings_of(m), defaults(c))
                 for m, c in zip(self.modifiers, self.classes[3:], strict=True)
             ),
         }
 
     def _short(self, name: str) -> str:
-        if self.full_names or not is_path(name):
-            return name
-        return name.rpartition(":" if ":" in name else ".")[2]
+        return name if self.full_names else short(name)
 
     @cached_property
     def default(self) -> dict[str, Any] | None:

@@ -72,3 +72,47 @@ def test_results_do_not_touch_the_global_random_generator(folder: Path) -> None:
     torch.manual_seed(3)
     optbench.run(steps=5, seeds=1)
     assert torch.equal(torch.rand(2), expected)
+
+
+OWN = '''
+from dataclasses import dataclass
+from optbench.checks import check_settings, setting
+from optbench.interfaces import Hyper, Schedule, UpdateModifier
+
+@dataclass(frozen=True, kw_only=True)
+class Saw(Schedule):
+    """Teeth."""
+    teeth: int = setting(5, least=1)
+
+    def __post_init__(self):
+        check_settings(self)
+
+    def factor(self, step, steps, state):
+        return 1 - (step * self.teeth % steps) / steps
+
+@dataclass(frozen=True, kw_only=True)
+class Shrink(UpdateModifier):
+    """Shrinks."""
+    by: Hyper = setting(0.0, least=0)
+
+    def apply(self, before, after, lr, state):
+        return after * (1 - self.by), state
+'''
+
+
+def test_schedules_and_modifiers_of_ones_own_are_named_by_their_file(folder: Path) -> None:
+    (folder / "own.py").write_text(OWN)
+    words = ["problem=rosenbrock", "problem.n=2", "optimizer=sgd", "optimizer.lr=1e-4", "tuning.method=none"]
+    own = ["schedule=./own.py:Saw", "schedule.teeth=2", "modifier=./own.py:Shrink", "modifier.Shrink.by=0.5"]
+    own += ["schedules.Shrink.by=./own.py:Saw"]
+    results = optbench.run(*words, *own, steps=10, seeds=2, results=folder / "own")
+    assert results.runs.schedule.tolist() == ["Saw(teeth=2, Shrink.by=./own.py:Saw)"]
+    assert results.runs.modifier.tolist() == ["Shrink(by=0.5)"]
+    problem = Rosenbrock(n=2)
+    x = problem.start(results.trials.seed.tolist())
+    for step in range(10):
+        grad = problem.loss_and_grad(x, None)[1]
+        x = (x - 1e-4 * (1 - 2 * step % 10 / 10) * grad) * (1 - 0.5 * (1 - 5 * step % 10 / 10))
+    assert results.trials.final_loss.to_numpy() == pytest.approx(problem.loss(x, None).numpy(), rel=1e-12)
+    with pytest.raises(UsageError, match=r"own.py:Saw is no subclass of optbench's ProblemModifier nor .* modifier=…"):
+        optbench.run(*words, "modifier=./own.py:Saw")

@@ -108,7 +108,7 @@ CASES = [
     (["run", "optimizer=./mine.py"], "say which class of the file is meant"),
     (["run", "optimizer=math.sin"], "math.sin is no subclass of optbench's Optimizer nor torch's Optimizer"),
     (["run", "problem=torch.optim.NAdam"], "is no subclass of optbench's Problem"),
-    (["run", "schedule=./mine.py:Mine"], "no schedule is called"),
+    (["run", "schedule=./mine.py:Mine"], "Mine is no subclass of optbench's Schedule, so it cannot be schedule="),
     (["run", "--config-dir", "none"], "--config-dir: there is no folder none"),
     (["run", "--config-dir"], "expected one argument"),
     (["run", "--dryrun"], "knows no --dryrun"),

@@ -14,7 +14,7 @@ from optbench.verbs.listing import families
 
 from .walks import LANDSCAPES, Walk, walk
 
-COLUMNS, SIDE, GAP, HEAD, FAMILY = 7, 142, 12, 22, 34
+COLUMNS, SIDE, GAP, HEAD, FAMILY = 6, 168, 12, 22, 34
 
 
 def overview_svg() -> str:

@@ -82,8 +82,13 @@ def _built(key: str, part: Part) -> Schedule:
 
 
 def name_of(modifier: Any) -> str:
-    """The name of a modifier without underscores, as it follows from that of its class."""
-    return type(modifier).__name__.lower()
+    """The plain name of a modifier, as it follows from that of its class."""
+    return plain(type(modifier).__name__)
+
+
+def plain(name: str) -> str:
+    """In small letters without underscores: `clip_norm` and `ClipNorm` are one."""
+    return name.replace("_", "").lower()
 
 
 def belonging(factors: Mapping[str, Hyper], modifier: Any = None) -> dict[str, Hyper]:
@@ -91,7 +96,7 @@ def belonging(factors: Mapping[str, Hyper], modifier: Any = None) -> dict[str, H
     found = {}
     for key, factor in factors.items():
         owner, _, setting = key.rpartition(".")
-        if key != BATCH_SIZE and owner.replace("_", "") == ("" if modifier is None else name_of(modifier)):
+        if key != BATCH_SIZE and plain(owner) == ("" if modifier is None else name_of(modifier)):
             found[setting] = factor
     return found
 

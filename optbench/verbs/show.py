@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from inspect import Parameter, signature
-from typing import Any, get_args
+from typing import Any
 
 import torch
 import yaml
@@ -20,17 +20,10 @@ from ..data.openml import must_be_downloaded
 from ..describe import describe, parts
 from ..errors import UsageError, near
 from ..instruments import INSTRUMENTS
-from ..interfaces import Modifier, Optimizer, Problem, Schedule
+from ..interfaces import BASES, Optimizer, Problem
 from ..optimizers.from_torch import OPTIONS, FromTorch
 from ..optimizers.from_torch import defaults as torch_defaults
 from .listing import installed, wrapped
-
-BASES: dict[str, tuple[type, ...]] = {
-    "problem": (Problem,),
-    "optimizer": (Optimizer, torch.optim.Optimizer),
-    "schedule": (Schedule,),
-    "modifier": get_args(Modifier),
-}
 
 
 def show(name: str) -> int:

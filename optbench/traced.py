@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_unflatten
 from .errors import UsageError
 from .in_place import Bind, as_tensor, in_place
 from .interfaces import FirstOrder, Hyper, Params
-from .tape import COPY, Call, Earlier, Made, Number, PlainError, Tape
+from .tape import COPY, Call, Earlier, Made, Number, PlainError, Tape, memory
 
 MOST = 32
 """Graphs for one rule and shape; one that does still other things is stepped as it is written."""
@@ -154,11 +154,11 @@ def _graph(tape: Tape, places: Sequence[int], varying: Sequence[int], *, pure: b
         graph.output(tuple(nodes[result] for result in tape.results))
     else:
         moved = [(p, r) for p, r in zip(places, tape.results, strict=True) if p != r]
-        over = {_memory(tape.given[p]) for p, _ in moved}
+        over = {memory(tape.given[p]) for p, _ in moved}
         ends = []
         for _, r in moved:
             value = tape.tensors[r]
-            ends.append(call(COPY, (nodes[r],), {}, value) if _memory(value) in over else nodes[r])
+            ends.append(call(COPY, (nodes[r],), {}, value) if memory(value) in over else nodes[r])
         for (p, _), end in zip(moved, ends, strict=True):
             call(torch.ops.aten.copy_.default, (nodes[p], end), {}, tape.given[p])
         graph.output(None)
@@ -172,8 +172,8 @@ def _compiled(tape: Tape, places: Sequence[int], varying: Sequence[int]) -> Bind
     Where a result is one of the tensors given, the kernel gives the results, which are then copied: torch 2.13 leaves out the
     copy of an input that is written over later on.
     """
-    given = {_memory(tensor): k for k, tensor in enumerate(tape.given)}
-    homes = [given.get(_memory(tape.tensors[r])) for r in tape.results]
+    given = {memory(tensor): k for k, tensor in enumerate(tape.given)}
+    homes = [given.get(memory(tape.tensors[r])) for r in tape.results]
     pure = any(home in places and home != p for home, p in zip(homes, places, strict=True))
     module = _graph(tape, places, varying, pure=pure)
     for node in module.graph.nodes:
@@ -184,8 +184,8 @@ def _compiled(tape: Tape, places: Sequence[int], varying: Sequence[int]) -> Bind
 
     def copied(*whole: Tensor) -> None:
         over = [whole[p] for p in places]
-        memories = set(map(_memory, over))
-        results = [result.clone() if _memory(result) in memories else result for result in run(*whole)]
+        memories = set(map(memory, over))
+        results = [result.clone() if memory(result) in memories else result for result in run(*whole)]
         for place, result in zip(over, results, strict=True):
             place.copy_(result)
 
@@ -242,8 +242,3 @@ def _changing(call: Call, column: Tape) -> set[int]:
     if following.operations != column.operations:
         return set()
     return {i for i, (a, b) in enumerate(zip(column.numbers, following.numbers, strict=True)) if a != b}
-
-
-def _memory(tensor: Tensor) -> int:
-    """Where it lies; a view lies where its tensor does."""
-    return tensor.untyped_storage()._cdata

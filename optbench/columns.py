@@ -16,7 +16,7 @@ from .apart import apart
 from .errors import UsageError, one_line
 from .interfaces import FirstOrder, Hyper, Optimizer, Oracle, Params
 from .tape import PlainError, memory
-from .traced import Traced, check_compiler
+from .traced import Traced
 
 LARGE = 2**22
 """Numbers in the parameters of all trials from which blocks are faster."""
@@ -56,13 +56,11 @@ class Stepper:
         compiled: by torch.compile, whatever the size. Rules that look at norms or matrices run as they are.
 
     Raises:
-        UsageError: it is to be compiled, and there is no C++ compiler; or the rule says that it treats elements apart, and
-            cannot be compiled.
+        UsageError: at a step: the rule is to be compiled, and there is no C++ compiler or it fails; or it says that it treats
+            elements apart, and cannot be compiled.
     """
 
     def __init__(self, compiled: bool = False):
-        if compiled:
-            check_compiler()
         self._traced = Traced(compiled)
         self.compiled = compiled
         self._tried: dict[Any, str] = {}

@@ -171,7 +171,11 @@ def _compiled(tape: Tape, places: Sequence[int], varying: Sequence[int]) -> Bind
 
     Where a result is one of the tensors given, the kernel gives the results, which are then copied: torch 2.13 leaves out the
     copy of an input that is written over later on.
+
+    Raises:
+        UsageError: there is no C++ compiler; or, when the kernel is called, compiling fails.
     """
+    check_compiler()
     given = {memory(tensor): k for k, tensor in enumerate(tape.given)}
     homes = [given.get(memory(tape.tensors[r])) for r in tape.results]
     pure = any(home in places and home != p for home, p in zip(homes, places, strict=True))
@@ -180,7 +184,7 @@ def _compiled(tape: Tape, places: Sequence[int], varying: Sequence[int]) -> Bind
         if node.op == "call_function":
             _take_tensors(module.graph, node)
     module.recompile()
-    run = torch.compile(module, fullgraph=True)
+    run = _told(torch.compile(module, fullgraph=True))
 
     def copied(*whole: Tensor) -> None:
         over = [whole[p] for p in places]
@@ -191,6 +195,23 @@ def _compiled(tape: Tape, places: Sequence[int], varying: Sequence[int]) -> Bind
 
     write = copied if pure else run
     return lambda numbers, made: lambda *whole: write(*whole, *map(as_tensor, numbers), *made)
+
+
+def _told(compiled: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which says in one line that it could not be compiled."""
+    from torch._dynamo.exc import TorchDynamoException
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    def run(*given: Tensor) -> Any:
+        try:
+            return compiled(*given)
+        except TorchDynamoException as error:
+            why = str(error).strip().partition("\n")[0]
+            raise UsageError(
+                f"compile=true: compiling fails with {get_cpp_compiler()} ({why}); mend that or set compile=false"
+            ) from error
+
+    return run
 
 
 def _take_tensors(graph: Graph, node: Node) -> None:

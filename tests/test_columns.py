@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -24,6 +28,7 @@ from optbench.optimizers import OPTIMIZERS
 from optbench.optimizers.adam import Adam
 from optbench.optimizers.momentum import Momentum
 from optbench.optimizers.proximal import Proximal
+from optbench.plan import plan
 from optbench.schedules.several import scaled
 from optbench.tape import PlainError
 from optbench.traced import Traced
@@ -114,8 +119,29 @@ def test_without_a_compiler_one_line_says_what_to_do(monkeypatch: pytest.MonkeyP
         raise RuntimeError("no compiler")
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
-    with pytest.raises(UsageError, match=r"^compile=true needs a C\+\+ compiler; install g\+\+ or set compile=false$"):
-        Stepper(compiled=True)
+    said, typed = r"^compile=true needs a C\+\+ compiler; install g\+\+ or set compile=false$", "compile=true"
+    rule, params = Adam(lr=0.1), torch.zeros(2, N, dtype=torch.float64)
+    with pytest.raises(UsageError, match=said):
+        Stepper(compiled=True)(rule, params, rule.init(params, LONG), Given(2), 1.0)
+    for optimizer in ("adam", "lbfgs,adam"):
+        with pytest.raises(UsageError, match=said):
+            plan([f"optimizer={optimizer}", typed])
+    assert len(plan(["optimizer=lbfgs,muon,torch.optim.SGD", typed]).runs) == 3  # these are not compiled
+
+
+@pytest.mark.slow
+def test_where_compiling_fails_the_run_says_so_in_one_line(tmp_path: Path) -> None:
+    words = ["run", "compile=true", "steps=3", "seeds=2", f"results={tmp_path / 'results'}"]
+    found = subprocess.run(
+        [sys.executable, "-m", "optbench", *words],
+        env={**os.environ, "CXX": "/bin/true", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "error: compile=true: compiling fails with /bin/true (" in found.stderr
+    assert "); mend that or set compile=false" in found.stderr
+    assert "Traceback" not in found.stderr
 
 
 def test_results_go_where_they_belong_without_new_memory() -> None:

@@ -26,9 +26,14 @@ LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.defau
 FILLS = {
     *("zeros", "ones", "full", "empty", "scalar_tensor", "new_zeros", "new_ones", "new_full", "new_empty"),
     *("zeros_like", "ones_like", "full_like", "empty_like"),
-    *("_to_copy", "copy_", "fill_", "zero_", "masked_fill_"),
+    *("_to_copy", "copy_", "fill_", "zero_", "masked_fill", "masked_fill_"),
 }
-"""Operations that treat elements apart beside those that torch calls pointwise: all elements alike, or copied."""
+"""Operations that give all elements alike, or copies."""
+UNTAGGED = {
+    *("rsub", "floor_divide", "floor_divide_", "abs_", "copysign_", "heaviside_", "threshold_"),
+    *("eq_", "ne_", "lt_", "le_", "gt_", "ge_"),
+}
+"""Pointwise operations that torch 2.13 does not call so."""
 VIEWS = {"alias", "detach", "expand", "slice", "unsqueeze", "view", "_unsafe_view"}
 """Operations that do where a row stays a row."""
 
@@ -231,7 +236,7 @@ def _check_apart(operation: Any, wide: bool) -> None:
     name = operation.overloadpacket.__name__
     if name in VIEWS and not wide:
         raise PlainError(f"gives its tensors another shape by {operation}")
-    if name not in FILLS | VIEWS and torch.Tag.pointwise not in operation.tags:
+    if name not in FILLS | UNTAGGED | VIEWS and torch.Tag.pointwise not in operation.tags:
         raise PlainError(f"uses {operation}, which is not known to treat elements apart")
 
 

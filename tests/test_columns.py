@@ -343,6 +343,7 @@ def test_rules_of_ones_own_go_in_blocks_to_the_bit(
     stepper = Stepper()
     found, expected = ways(Own(begin=begin, move=move), stepper, trials, over=over)
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    assert not any(isinstance(kernel.bind, PlainError) for kernel in stepper._traced._kernels.values())
     widths = {key[1] for key in stepper._traced._kernels}
     assert len(stepper._traced._kernels) == graphs * len(widths)
 

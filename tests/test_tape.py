@@ -13,7 +13,7 @@ from stepping import Given, N, Own, path, ways, zeros
 from optbench import columns
 from optbench.checks import UsageError
 from optbench.columns import Stepper
-from optbench.tape import FILLS, VIEWS, PlainError
+from optbench.tape import FILLS, UNTAGGED, VIEWS, PlainError
 
 TRIED = 12
 """Steps over which a rule is tried; what it does later is found when it does it."""
@@ -126,12 +126,14 @@ APART: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "cast": lambda g: g.float().to(g.dtype),
     "masked": lambda g: g.clone().masked_fill_(g > 1, 0.5),
     "a place filled": lambda g: torch.empty_like(g).copy_(g).mul_(0.5),
+    "taken from": lambda g: torch.rsub(g, g.abs()),
+    "compared in place": lambda g: g.clone().abs_().gt_(0.5) - torch.floor_divide(g, 0.3),
     "emptied": lambda g: g + g.clone().zero_(),
 }
 
 
 @pytest.mark.parametrize("name", APART)
-def test_copies_fills_and_views_go_in_blocks(name: str) -> None:
+def test_copies_fills_views_and_what_torch_does_not_tag_go_in_blocks(name: str) -> None:
     rule = Own(begin=lambda x: 0, move=lambda x, g, t, lr: (x - lr * APART[name](g), t + 1))
     stepper = Stepper()
     found = path(rule, lambda *given: stepper(rule, *given), 2)
@@ -142,7 +144,7 @@ def test_copies_fills_and_views_go_in_blocks(name: str) -> None:
 
 
 def test_the_operations_that_are_known_are_those_of_torch() -> None:
-    for name in FILLS | VIEWS:
+    for name in FILLS | UNTAGGED | VIEWS:
         assert hasattr(torch.ops.aten, name), name
 
 

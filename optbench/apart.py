@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map
 
 from .interfaces import FirstOrder, Hyper, Layout, Params, select
+from .tape import IMPURE, PlainError
 
 STEPS = 12
 TRIALS = 8
@@ -25,6 +26,9 @@ def apart(rule: FirstOrder[Any], lr: Hyper, params: Params) -> bool:
         rule: its settings may be columns `[trials, 1]`.
         lr: the rate, which may be one too.
         params: the trials, of whose type and device the parameters are that are tried; the numbers are others.
+
+    Raises:
+        PlainError: the rule writes over parameters, gradient, state or rate.
     """
     trials, n = min(params.shape[0], TRIALS), LAYOUT.n
     rule, lr = select((rule, lr), slice(0, trials))
@@ -39,7 +43,11 @@ def apart(rule: FirstOrder[Any], lr: Hyper, params: Params) -> bool:
     parts = [(part, _part(k, state, whole.shape)) for k, part in enumerate(whole.split(WIDTHS, dim=1))]
     for _ in range(STEPS):
         grad = random()
+        given = [x for x in tree_flatten((whole, grad, state, lr))[0] if isinstance(x, Tensor)]
+        written = [x._version for x in given]
         whole, state = rule.update(whole, grad, state, lr)
+        if written != [x._version for x in given]:  # counts what is written in place
+            raise PlainError(IMPURE)
         try:
             parts = [rule.update(p, g, s, lr) for (p, s), g in zip(parts, grad.split(WIDTHS, dim=1), strict=True)]
             if not _equal((whole, state), parts, whole.shape):

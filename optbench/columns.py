@@ -15,15 +15,17 @@ from torch.utils._pytree import tree_flatten
 from .apart import apart
 from .errors import UsageError, one_line
 from .interfaces import FirstOrder, Hyper, Optimizer, Oracle, Params
-from .tape import PlainError
-from .traced import Traced, check_compiler
+from .tape import PlainError, memory
+from .traced import Traced
 
 LARGE = 2**22
 """Numbers in the parameters of all trials from which blocks are faster."""
 BLOCK = 2**18
 """Numbers of a block: 1 MiB in float32."""
+MULTIPLE = 64
+"""Columns of a block are a multiple: torch rounds some functions otherwise in what is left over of its vectors."""
 NOT_APART = (
-    "moves a parameter by more than its own gradient; "
+    "gives some parameters alone other bits than among all, as where norms, sizes or other gradients enter; "
     "set `elementwise: ClassVar[bool] = False` in the class, or compile=false"
 )
 
@@ -54,13 +56,11 @@ class Stepper:
         compiled: by torch.compile, whatever the size. Rules that look at norms or matrices run as they are.
 
     Raises:
-        UsageError: it is to be compiled, and there is no C++ compiler; or the rule says that it treats elements apart, and
-            cannot be compiled.
+        UsageError: at a step: the rule is to be compiled, and there is no C++ compiler or it fails; or it says that it treats
+            elements apart, and cannot be compiled.
     """
 
     def __init__(self, compiled: bool = False):
-        if compiled:
-            check_compiler()
         self._traced = Traced(compiled)
         self.compiled = compiled
         self._tried: dict[Any, str] = {}
@@ -90,9 +90,10 @@ class Stepper:
         if not self._apart(optimizer, lr, params):
             return optimizer.step(params, state, oracle, factor)
         _, grad = oracle(optimizer.asks_at(params, state))
-        after = params if over and params is self._after else self._room(params)
+        over = over and params is self._after and memory(params) != memory(grad)
+        after = params if over else self._room(params)
         whole = self.compiled or params.is_cuda  # a card wants large pieces
-        block = params.shape[1] if whole else max(BLOCK // params.shape[0], 256)
+        block = params.shape[1] if whole else max(BLOCK // params.shape[0] // MULTIPLE * MULTIPLE, 256)
         try:
             state = self._traced(optimizer, params, grad, state, lr, after, block)
         except PlainError as error:
@@ -114,6 +115,8 @@ class Stepper:
         if key not in self._tried:
             try:
                 self._tried[key] = "" if apart(rule, lr, params) else NOT_APART
+            except PlainError as error:
+                self._tried[key] = f"{error}; set compile=false"
             except Exception as error:  # its own step may tell
                 self._tried[key] = f"cannot be tried ({one_line(error)}); set compile=false"
         if self.compiled and self._tried[key]:

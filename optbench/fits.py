@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from .columns import elementwise
 from .data.openml import must_be_downloaded
 from .errors import MisfitError, UsageError, near
 from .interfaces import AVERAGES, Modifier, Optimizer, OracleModifier, TrialsModifier, UpdateModifier
@@ -18,6 +19,7 @@ from .schedules.batch_size import BATCH_SIZE, check_batch_size
 from .schedules.planned import looked_at
 from .schedules.several import check_factors, check_scaled, name_of, numbers_of, plain
 from .search import draw
+from .traced import check_compiler
 from .trials import changed, wrapped
 
 
@@ -83,8 +85,9 @@ def checks(run: Run) -> Iterator[tuple[str, Callable[[], Any]]]:
         yield digest(["together", of]), partial(_together, run)
     if run.schedules:
         of = [run.schedules, run.problem, run.optimizer, run.modifiers, run.spaces, run.tuning]
-        of += [run.compile, run.budget]
-        yield digest(["schedules", of]), partial(_schedules, run)
+        yield digest(["schedules", of, run.budget]), partial(_schedules, run)
+    if run.compile:
+        yield digest(["compiler", run.optimizer, run.spaces, run.tuning]), partial(_compiler, run)
 
 
 def _problem(run: Run) -> None:
@@ -146,8 +149,7 @@ def _together(run: Run) -> None:
     problem = make(run.classes[0], run.problem["name"], settings_of(run.problem) | {"dtype": dtype})
     if isinstance(problem, Learning) and must_be_downloaded(problem.data):
         return
-    chosen = run.default or next(iter(draw(run.spaces, run.tuning["method"], run.tuning["trials"])), {})
-    optimizer, modifiers = run.make_optimizer(settings_of(run.optimizer) | chosen), run.build_modifiers()
+    optimizer, modifiers = _first_made(run), run.build_modifiers()
     try:
         problem = changed(problem, modifiers)
         params, oracle = problem.start([0]), BatchOracle(problem, problem.stream([0]), 1)
@@ -157,11 +159,8 @@ def _together(run: Run) -> None:
 
 
 def _schedules(run: Run) -> None:
-    if run.compile:
-        raise UsageError("schedules: with compile=true only the rate can have a schedule; set compile=false")
     schedule: Any = run.build_schedule()
     modifiers = {name_of(m): (name["name"], m) for m, name in zip(run.build_modifiers(), run.modifiers, strict=True)}
-    chosen = run.default or next(iter(draw(run.spaces, run.tuning["method"], run.tuning["trials"])), {})
     for key in run.schedules:
         owner, _, setting = key.rpartition(".")
         if key == BATCH_SIZE:
@@ -172,7 +171,7 @@ def _schedules(run: Run) -> None:
                 f"schedules.{key}: of {run.labels['optimizer']}, a torch class, only the rate can have a schedule"
             )
         elif not owner:
-            optimizer = run.make_optimizer(settings_of(run.optimizer) | chosen)
+            optimizer = _first_made(run)
             if plain(setting) in modifiers and not hasattr(optimizer, setting):
                 its = [f"schedules.{key}.{name}" for name in numbers_of(modifiers[plain(setting)][1])]
                 raise UsageError(f"schedules.{key}: {key} is a modifier; say which of its numbers: {', '.join(its)}")
@@ -188,6 +187,18 @@ def _schedules(run: Run) -> None:
         tried = [run.default, run.all_drawn] if run.spaces and run.default is not None else [run.all_drawn]
         rules = [("", run.make_optimizer(settings_of(run.optimizer) | settings)) for settings in tried]
     check_factors(schedule, run.budget, [*rules, *modifiers.values()])
+
+
+def _compiler(run: Run) -> None:
+    """Is there one, if the rule is one that is compiled?"""
+    if issubclass(run.optimizer_class, Optimizer) and elementwise(_first_made(run)):
+        check_compiler()
+
+
+def _first_made(run: Run) -> Any:
+    """The optimizer with its defaults where they are run, else with the first settings drawn."""
+    chosen = run.default or next(iter(draw(run.spaces, run.tuning["method"], run.tuning["trials"])), {})
+    return run.make_optimizer(settings_of(run.optimizer) | chosen)
 
 
 def _optimizer(run: Run) -> None:

@@ -70,16 +70,19 @@ def in_place(module: GraphModule, shape: torch.Size) -> Bind:
 
 
 def _numbers_as_tensors(graph: Graph, scratch: _Scratch) -> set[int]:
-    """Make tensors of the numbers that stand for tensors, which saves half of an operation's overhead and no bit.
+    """Make tensors of the numbers that stand for tensors, which saves half of an operation's overhead.
 
-    Returns which of the numbers among the inputs are to be given so.
+    Beside broken numbers in rows the bits are the same; of whole numbers in rows, or of tensors without dimensions, such
+    a tensor would change the type. Returns which of the numbers among the inputs are to be given so.
     """
     inputs = [node for node in graph.nodes if node.op == "placeholder" and node.name.startswith("number")]
     plain: set[Any] = set()
     for node in graph.nodes:
         if node.op != "call_function":
             continue
-        takes = [str(a.type) == "Tensor" for a in node.target._schema.arguments]
+        rows = [x.meta["val"] for x in node.args if isinstance(x, Node) and isinstance(x.meta.get("val"), Tensor)]
+        typed = any(x.dim() and not _whole(x) for x in rows)
+        takes = [typed and str(a.type) == "Tensor" for a in node.target._schema.arguments]
         for k, value in enumerate(node.args):
             if takes[k] and isinstance(value, (int, float)):
                 node.update_arg(k, scratch.hold(as_tensor(value)))
@@ -87,6 +90,11 @@ def _numbers_as_tensors(graph: Graph, scratch: _Scratch) -> set[int]:
                 plain.add(value) if isinstance(value, Node) else None
         plain |= {value for value in node.kwargs.values() if isinstance(value, Node)}
     return {k for k, node in enumerate(inputs) if node not in plain}
+
+
+def _whole(tensor: Tensor) -> bool:
+    """Does it hold whole numbers or truth values?"""
+    return not (tensor.is_floating_point() or tensor.is_complex())
 
 
 def as_tensor(number: float) -> Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .columns import elementwise
 from .trials import Trials
 
 
@@ -70,27 +71,40 @@ def step_seconds(one: Callable[[], Trials], seconds: float = 0.06, repetitions: 
     """Time of one step with one trial alone: median and interquartile range over repetitions, in seconds.
 
     Each repetition starts a fresh trial and makes the same number of steps from the start, so that methods whose steps
-    differ in cost are timed over the same ones; one repetition before them warms up.
+    differ in cost are timed over the same ones; some steps before them warm up. All trials have one stepper, so that a rule
+    is tried, traced and compiled before the clock runs; where it treats elements apart, so that its steps cost the same, each
+    trial makes its first step once more before that, which takes the memory that the others write over.
 
     Args:
         one: builds a trial at its start.
         seconds: roughly how long all repetitions may take.
         repetitions: how many are counted.
     """
-    device = torch.device(one().problem.device)
+    first = one()
+    device, stepper = torch.device(first.problem.device), first.stepper
+
+    def fresh() -> Trials:
+        trial = one()
+        trial.stepper = stepper
+        return trial
+
     steps, budget = 4, seconds / (repetitions + 1)
-    took = _steps(one(), steps, device)
-    steps = int(min(max(steps, budget / max(took / steps, 1e-7)), 100, one().steps))
-    per_step = [_steps(one(), steps, device) / steps for _ in range(repetitions)]
+    _steps(first, steps, device)
+    del first  # its memory is used again
+    took = _steps(fresh(), steps, device)
+    steps = int(min(max(steps, budget / max(took / steps, 1e-7)), 100, fresh().steps))
+    per_step = [_steps(fresh(), steps, device) / steps for _ in range(repetitions)]
     low, median, high = np.percentile(per_step, [25, 50, 75])
     return float(median), float(high - low)
 
 
 def _steps(trial: Trials, steps: int, device: torch.device) -> float:
-    clock = Clocks(device)
+    clock, over = Clocks(device), not trial.problem.cheap
+    if elementwise(trial.optimizer):
+        trial.step(0, over=over)
     begin = clock.now()
     for step in range(min(steps, trial.steps)):
-        trial.step(step, over=not trial.problem.cheap)
+        trial.step(step, over=over)
     return clock.now() - begin
 
 

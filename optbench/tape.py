@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -23,6 +23,22 @@ from .interfaces import FirstOrder, Hyper, Params
 
 COPY = torch.ops.aten.clone.default
 LIFTS = (torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default)
+FILLS = {
+    *("zeros", "ones", "full", "empty", "scalar_tensor", "new_zeros", "new_ones", "new_full", "new_empty"),
+    *("zeros_like", "ones_like", "full_like", "empty_like"),
+    *("_to_copy", "copy_", "fill_", "zero_", "masked_fill", "masked_fill_"),
+}
+"""Operations that give all elements alike, or copies."""
+UNTAGGED = {
+    *("rsub", "floor_divide", "floor_divide_", "abs_", "copysign_", "heaviside_", "threshold_"),
+    *("eq_", "ne_", "lt_", "le_", "gt_", "ge_"),
+}
+"""Pointwise operations that torch 2.13 does not call so."""
+VIEWS = {"alias", "detach", "expand", "slice", "unsqueeze", "view", "_unsafe_view"}
+"""Operations that do where a row stays a row."""
+
+
+IMPURE = "writes over tensors that are given to it, where an update gives new ones"
 
 
 class PlainError(Exception):
@@ -69,11 +85,15 @@ class Call:
             )
         if (tape.outline, tape.results) != (column.outline, column.results):
             raise PlainError("does other things for many parameters than for one")
-        for (operation, args, _), made in zip(tape.operations, tape.tensors[len(tape.given) :], strict=True):
-            taken = [tape.tensors[x.birth].shape[-1:] for x in args if isinstance(x, Earlier)]
-            new = operation.overloadpacket.__name__.startswith("new_")  # takes a tensor for its type alone
-            if width > 1 and (width,) in taken and made.shape[-1:] != (width,) and not new:
-                raise PlainError(f"joins parameters by {operation}")
+        numbers = [[*map(repr, t.numbers), *(made.shape for made in t.made)] for t in (tape, column)]
+        if numbers[0] != numbers[1]:
+            raise PlainError("works with numbers that depend on how many parameters there are")
+        for (operation, *arguments), made in zip(tape.operations, tape.tensors[len(tape.given) :], strict=True):
+            touched = [made, *(tape.tensors[birth] for birth in _births(arguments))]
+            if torch.Tag.nondeterministic_seeded in operation.tags:
+                raise PlainError(f"draws random numbers by {operation}")
+            if width > 1 and any(x.shape[-1:] == (width,) for x in touched):
+                _check_apart(operation, made.shape[-1:] == (width,))
         return tape
 
     def _noted(self, width: int, change: Callable[[Tensor], Tensor]) -> Tape:
@@ -107,7 +127,8 @@ class Tape(TorchDispatchMode):
     state: leaves of the new state; results: the new parameters and tensors of state like them, by the order of their making.
 
     Raises:
-        PlainError: an operation reads a value of a tensor, or a tensor that comes from elsewhere.
+        PlainError: an operation reads a value of a tensor, or a tensor that comes from elsewhere, or writes over what is
+            given.
     """
 
     def __init__(self, given: Sequence[Tensor]) -> None:
@@ -119,6 +140,7 @@ class Tape(TorchDispatchMode):
         self.state: list[Any] = []
         self.results: list[int] = []
         self._born = {id(tensor): k for k, tensor in enumerate(given)}
+        self._homes = set(map(memory, given))
 
     @property
     def outline(self) -> list[Any]:
@@ -128,6 +150,9 @@ class Tape(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func.namespace == "prim":  # asks what kind of tensor it is
             return func(*args, **(kwargs or {}))
+        writes = _writes_first(func)
+        if writes and memory(args[0]) in self._homes:
+            raise PlainError(IMPURE)
         if func in LIFTS:
             out = func(*args)
             self.operations.append((COPY, (Made(len(self.made)),), ()))
@@ -139,8 +164,11 @@ class Tape(TorchDispatchMode):
             self.operations.append((func, noted, named))
             out = func(*args, **(kwargs or {}))
         if not isinstance(out, Tensor):
-            raise PlainError(f"looks at the values of its tensors or cuts them up ({func})")
-        if _writes_first(func):
+            looks = isinstance(out, (bool, int, float, complex))
+            raise PlainError(
+                f"looks at the values of its tensors ({func})" if looks else f"gives no single tensor by {func}"
+            )
+        if writes:
             self._born[id(args[0])] = len(self.tensors)
         self._born[id(out)] = len(self.tensors)
         self.tensors.append(out)
@@ -164,6 +192,11 @@ class Tape(TorchDispatchMode):
         return born
 
 
+def memory(tensor: Tensor) -> int:
+    """Where it lies; a view lies where its tensor does."""
+    return tensor.untyped_storage()._cdata
+
+
 class Earlier(NamedTuple):
     """A tensor, by its place among those that were made."""
 
@@ -183,6 +216,30 @@ class Number(NamedTuple):
     broken: bool
 
 
+def _births(noted: Any) -> Iterator[int]:
+    """Places of the tensors among arguments."""
+    if isinstance(noted, Earlier):
+        yield noted.birth
+    elif isinstance(noted, (list, tuple)):
+        for part in noted:
+            yield from _births(part)
+
+
+def _check_apart(operation: Any, wide: bool) -> None:
+    """Does it give each column what comes of this column alone?
+
+    wide: does its result hold a number for each column?
+
+    Raises:
+        PlainError: it does not, or it is not known.
+    """
+    name = operation.overloadpacket.__name__
+    if name in VIEWS and not wide:
+        raise PlainError(f"gives its tensors another shape by {operation}")
+    if name not in FILLS | UNTAGGED | VIEWS and torch.Tag.pointwise not in operation.tags:
+        raise PlainError(f"uses {operation}, which is not known to treat elements apart")
+
+
 @functools.cache
 def _takes_numbers(operation: Any) -> tuple[list[bool], dict[str, bool]]:
     """Which arguments may be any number, by place and by name; others are sizes, dimensions, types."""
@@ -198,8 +255,9 @@ def _writes_first(operation: Any) -> bool:
     Raises:
         PlainError: it writes over another.
     """
-    written = [k for k, a in enumerate(operation._schema.arguments) if a.alias_info and a.alias_info.is_write]
-    if written not in ([], [0]):
+    arguments = operation._schema.arguments
+    written = [(k, str(a.type)) for k, a in enumerate(arguments) if a.alias_info and a.alias_info.is_write]
+    if written not in ([], [(0, "Tensor")]):
         raise PlainError(f"writes with {operation}")
     return bool(written)
 

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_unflatten
 from .errors import UsageError
 from .in_place import Bind, as_tensor, in_place
 from .interfaces import FirstOrder, Hyper, Params
-from .tape import COPY, Call, Earlier, Made, Number, PlainError, Tape
+from .tape import COPY, Call, Earlier, Made, Number, PlainError, Tape, memory
 
 MOST = 32
 """Graphs for one rule and shape; one that does still other things is stepped as it is written."""
@@ -154,11 +154,11 @@ def _graph(tape: Tape, places: Sequence[int], varying: Sequence[int], *, pure: b
         graph.output(tuple(nodes[result] for result in tape.results))
     else:
         moved = [(p, r) for p, r in zip(places, tape.results, strict=True) if p != r]
-        over = {_memory(tape.given[p]) for p, _ in moved}
+        over = {memory(tape.given[p]) for p, _ in moved}
         ends = []
         for _, r in moved:
             value = tape.tensors[r]
-            ends.append(call(COPY, (nodes[r],), {}, value) if _memory(value) in over else nodes[r])
+            ends.append(call(COPY, (nodes[r],), {}, value) if memory(value) in over else nodes[r])
         for (p, _), end in zip(moved, ends, strict=True):
             call(torch.ops.aten.copy_.default, (nodes[p], end), {}, tape.given[p])
         graph.output(None)
@@ -171,26 +171,47 @@ def _compiled(tape: Tape, places: Sequence[int], varying: Sequence[int]) -> Bind
 
     Where a result is one of the tensors given, the kernel gives the results, which are then copied: torch 2.13 leaves out the
     copy of an input that is written over later on.
+
+    Raises:
+        UsageError: there is no C++ compiler; or, when the kernel is called, compiling fails.
     """
-    given = {_memory(tensor): k for k, tensor in enumerate(tape.given)}
-    homes = [given.get(_memory(tape.tensors[r])) for r in tape.results]
+    check_compiler()
+    given = {memory(tensor): k for k, tensor in enumerate(tape.given)}
+    homes = [given.get(memory(tape.tensors[r])) for r in tape.results]
     pure = any(home in places and home != p for home, p in zip(homes, places, strict=True))
     module = _graph(tape, places, varying, pure=pure)
     for node in module.graph.nodes:
         if node.op == "call_function":
             _take_tensors(module.graph, node)
     module.recompile()
-    run = torch.compile(module, fullgraph=True)
+    run = _told(torch.compile(module, fullgraph=True))
 
     def copied(*whole: Tensor) -> None:
         over = [whole[p] for p in places]
-        memories = set(map(_memory, over))
-        results = [result.clone() if _memory(result) in memories else result for result in run(*whole)]
+        memories = set(map(memory, over))
+        results = [result.clone() if memory(result) in memories else result for result in run(*whole)]
         for place, result in zip(over, results, strict=True):
             place.copy_(result)
 
     write = copied if pure else run
     return lambda numbers, made: lambda *whole: write(*whole, *map(as_tensor, numbers), *made)
+
+
+def _told(compiled: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which says in one line that it could not be compiled."""
+    from torch._dynamo.exc import TorchDynamoException
+    from torch._inductor.cpp_builder import get_cpp_compiler
+
+    def run(*given: Tensor) -> Any:
+        try:
+            return compiled(*given)
+        except TorchDynamoException as error:
+            why = str(error).strip().partition("\n")[0]
+            raise UsageError(
+                f"compile=true: compiling fails with {get_cpp_compiler()} ({why}); mend that or set compile=false"
+            ) from error
+
+    return run
 
 
 def _take_tensors(graph: Graph, node: Node) -> None:
@@ -242,8 +263,3 @@ def _changing(call: Call, column: Tape) -> set[int]:
     if following.operations != column.operations:
         return set()
     return {i for i, (a, b) in enumerate(zip(column.numbers, following.numbers, strict=True)) if a != b}
-
-
-def _memory(tensor: Tensor) -> int:
-    """Where it lies; a view lies where its tensor does."""
-    return tensor.untyped_storage()._cdata

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 from contracts import Loop, varied
 from optbench.problems.rosenbrock import Rosenbrock
+from stepping import LONG, Given, N, Own, path, ways, zeros
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_flatten
 
 from optbench import columns
 from optbench.apart import apart
 from optbench.checks import UsageError
 from optbench.columns import Stepper, elementwise
-from optbench.interfaces import FirstOrder, Hyper, Layout, Optimizer
+from optbench.interfaces import FirstOrder, Layout, Optimizer
 from optbench.optimizers import OPTIMIZERS
 from optbench.optimizers.adam import Adam
 from optbench.optimizers.momentum import Momentum
 from optbench.optimizers.proximal import Proximal
+from optbench.plan import plan
 from optbench.schedules.several import scaled
 from optbench.tape import PlainError
 from optbench.traced import Traced
-
-N = 700
-LONG = Layout(("w",), ((N,),), ("weight",))
 
 
 def built(name: str, trials: int, dtype: torch.dtype = torch.float64) -> Optimizer[Any] | None:
@@ -36,28 +40,6 @@ def built(name: str, trials: int, dtype: torch.dtype = torch.float64) -> Optimiz
         return None
     rule = OPTIMIZERS[name](**(varied(OPTIMIZERS[name], trials, dtype) if trials > 1 else {}))
     return rule if elementwise(rule) else None
-
-
-class Given:
-    """An oracle with gradients of its own at each step."""
-
-    def __init__(self, trials: int):
-        self.trials, self.step = trials, 0
-
-    def __call__(self, params: torch.Tensor, rows: Any = None) -> tuple[torch.Tensor, torch.Tensor]:
-        generator = torch.Generator().manual_seed(self.step)
-        self.step += 1
-        return torch.zeros(self.trials), torch.randn(self.trials, N, generator=generator, dtype=torch.float64)
-
-
-def path(rule: Optimizer[Any], make_step: Any, trials: int, steps: int = 6) -> torch.Tensor:
-    """The points passed, with a rate that falls."""
-    params = torch.linspace(-2, 3, trials * N, dtype=torch.float64).view(trials, N)
-    state, oracle, seen = rule.init(params, LONG), Given(trials), []
-    for step in range(steps):
-        params, state = make_step(params, state, oracle, 1 - step / 10)
-        seen.append(params.clone())
-    return torch.stack(seen)
 
 
 @pytest.mark.parametrize(("trials", "over"), [(1, True), (3, False)])
@@ -137,8 +119,29 @@ def test_without_a_compiler_one_line_says_what_to_do(monkeypatch: pytest.MonkeyP
         raise RuntimeError("no compiler")
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
-    with pytest.raises(UsageError, match=r"^compile=true needs a C\+\+ compiler; install g\+\+ or set compile=false$"):
-        Stepper(compiled=True)
+    said, typed = r"^compile=true needs a C\+\+ compiler; install g\+\+ or set compile=false$", "compile=true"
+    rule, params = Adam(lr=0.1), torch.zeros(2, N, dtype=torch.float64)
+    with pytest.raises(UsageError, match=said):
+        Stepper(compiled=True)(rule, params, rule.init(params, LONG), Given(2), 1.0)
+    for optimizer in ("adam", "lbfgs,adam"):
+        with pytest.raises(UsageError, match=said):
+            plan([f"optimizer={optimizer}", typed])
+    assert len(plan(["optimizer=lbfgs,muon,torch.optim.SGD", typed]).runs) == 3  # these are not compiled
+
+
+@pytest.mark.slow
+def test_where_compiling_fails_the_run_says_so_in_one_line(tmp_path: Path) -> None:
+    words = ["run", "compile=true", "steps=3", "seeds=2", f"results={tmp_path / 'results'}"]
+    found = subprocess.run(
+        [sys.executable, "-m", "optbench", *words],
+        env={**os.environ, "CXX": "/bin/true", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "error: compile=true: compiling fails with /bin/true (" in found.stderr
+    assert "); mend that or set compile=false" in found.stderr
+    assert "Traceback" not in found.stderr
 
 
 def test_results_go_where_they_belong_without_new_memory() -> None:
@@ -238,26 +241,6 @@ def test_memory_is_used_again_only_when_nobody_has_it() -> None:
     assert stepper._room(params).data_ptr() != second.data_ptr()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Own(FirstOrder[Any]):
-    """A rule of somebody's own: its state before the first step from the parameters, and one step."""
-
-    lr: Hyper = 0.1
-    begin: Callable[[torch.Tensor], Any]
-    move: Callable[[torch.Tensor, torch.Tensor, Any, Any], Any]
-
-    def init(self, params: torch.Tensor, layout: Layout) -> Any:
-        return self.begin(params)
-
-    def update(self, params: torch.Tensor, grad: torch.Tensor, state: Any, lr: Any) -> Any:
-        return self.move(params, grad, state, lr)
-
-
-def zeros(count: int) -> Callable[[torch.Tensor], Any]:
-    """Steps taken, and so many tensors of zeros."""
-    return lambda x: (0, *(torch.zeros_like(x) for _ in range(count)))
-
-
 def anchored(x: torch.Tensor, g: torch.Tensor, state: Any, lr: Any) -> Any:
     t, anchor = state
     return x - lr * (g + 0.1 * (x - anchor)), (t + 1, x if t % 3 == 0 else anchor)
@@ -349,21 +332,6 @@ OWN: dict[str, tuple[Callable[[torch.Tensor], Any], Any, int]] = {
 }
 
 
-def ways(rule: FirstOrder[Any], stepper: Stepper, trials: int, **how: Any) -> tuple[Any, Any]:
-    """Points and last states, by the stepper and by the rule."""
-    seen = []
-    for step in (lambda *given: stepper(rule, *given, **how), rule.step):
-        states: list[Any] = []
-
-        def make_step(*given: Any, step: Any = step, states: list[Any] = states) -> Any:
-            after, state = step(*given)
-            states[:] = [tree_map(lambda leaf: leaf.clone() if isinstance(leaf, torch.Tensor) else leaf, state)]
-            return after, state
-
-        seen.append((path(rule, make_step, trials, 9), states[0]))
-    return seen[0], seen[1]
-
-
 @pytest.mark.parametrize(("trials", "over"), [(1, False), (3, True)])
 @pytest.mark.parametrize("name", OWN)
 def test_rules_of_ones_own_go_in_blocks_to_the_bit(
@@ -375,6 +343,7 @@ def test_rules_of_ones_own_go_in_blocks_to_the_bit(
     stepper = Stepper()
     found, expected = ways(Own(begin=begin, move=move), stepper, trials, over=over)
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    assert not any(isinstance(kernel.bind, PlainError) for kernel in stepper._traced._kernels.values())
     widths = {key[1] for key in stepper._traced._kernels}
     assert len(stepper._traced._kernels) == graphs * len(widths)
 
@@ -422,39 +391,6 @@ def by_values(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
     return x - (lr if bool((g.abs() < 100).all()) else 0.5 * lr) * g, t + 1
 
 
-def by_norm(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
-    return x - lr * g / g.norm(dim=1, keepdim=True), t + 1
-
-
-def by_size(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
-    return x - lr / x.shape[1] ** 0.5 * g, t + 1
-
-
-def by_list(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
-    return x - (lr if max(g[0].tolist()) > 0 else 0.5 * lr) * g, t + 1
-
-
-REFUSED = {
-    by_values: r"^Own looks at the values of its tensors .*; set compile=false$",
-    by_list: r"^Own looks at the values of its tensors .*; set compile=false$",
-    by_norm: r"^Own moves a parameter by more than its own gradient; set `elementwise: .* = False` in the class, or comp",
-    by_size: r"^Own moves a parameter by more than its own gradient; set `elementwise: .* = False` in the class, or comp",
-}
-
-
-@pytest.mark.parametrize("move", REFUSED)
-def test_what_cannot_go_in_blocks_is_stepped_as_it_is_written(move: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(columns, "LARGE", 0)
-    monkeypatch.setattr(columns, "BLOCK", 1)
-    rule, stepper = Own(begin=lambda x: 0, move=move), Stepper()
-    found, expected = ways(rule, stepper, 2)
-    torch.testing.assert_close(found, expected, rtol=0, atol=0)
-    assert all(isinstance(kernel.bind, PlainError) for kernel in stepper._traced._kernels.values())
-    params = torch.ones(2, N, dtype=torch.float64)
-    with pytest.raises(UsageError, match=REFUSED[move]):
-        Stepper(compiled=True)(rule, params, 0, Given(2), 1.0)
-
-
 def test_a_branch_on_values_is_that_of_all_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """One value in the last column decides, which a rule run on the first would not see."""
     monkeypatch.setattr(columns, "LARGE", 0)
@@ -465,19 +401,6 @@ def test_a_branch_on_values_is_that_of_all_columns(monkeypatch: pytest.MonkeyPat
     assert torch.equal(after, -0.05 * grad)
 
 
-def test_a_norm_that_enters_late_is_that_of_all_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Later than the rule is tried."""
-
-    def late_norm(x: torch.Tensor, g: torch.Tensor, t: int, lr: Any) -> Any:
-        return x - lr * (g / g.norm(dim=1, keepdim=True) if t > 15 else g), t + 1
-
-    monkeypatch.setattr(columns, "LARGE", 0)
-    monkeypatch.setattr(columns, "BLOCK", 1)
-    rule, stepper = Own(begin=lambda x: 0, move=late_norm), Stepper()
-    found = path(rule, lambda *given: stepper(rule, *given), 2, 20)
-    torch.testing.assert_close(found, path(rule, rule.step, 2, 20), rtol=0, atol=0)
-
-
 @pytest.mark.parametrize("trials", [1, 3])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_rules_of_ours_treat_elements_apart_where_they_say_so(name: str, trials: int) -> None:
@@ -485,6 +408,45 @@ def test_rules_of_ours_treat_elements_apart_where_they_say_so(name: str, trials:
         rule: Any = built(name, trials, dtype)
         if rule is not None:
             assert apart(rule, rule.lr, torch.zeros(trials, N, dtype=dtype))
+
+
+def test_blocks_end_where_vectors_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch rounds a sigmoid otherwise in what is left over of its vectors."""
+    monkeypatch.setattr(columns, "LARGE", 0)
+    monkeypatch.setattr(columns, "BLOCK", 3 * 301)
+    rule = Own(begin=lambda x: 0, move=lambda x, g, t, lr: (x - lr * g.sigmoid(), t + 1))
+    params, n = torch.zeros(3, 1024), 1024
+    grad = torch.randn(3, n, generator=torch.Generator().manual_seed(0))
+    stepper, oracle = Stepper(), lambda *_: (torch.zeros(3), grad)
+    found, _ = stepper(rule, params, 0, oracle, 1.0)  # type: ignore[arg-type]
+    expected, _ = rule.step(params, 0, oracle, 1.0)  # type: ignore[arg-type]
+    assert {key[1][1] for key in stepper._traced._kernels} == {256}
+    assert torch.equal(found, expected)
+
+
+def test_parameters_given_back_as_gradient_are_not_written_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gradient of ½‖x‖² is x: a rule that moves x first reads its gradient afterwards."""
+
+    def x_first(x: torch.Tensor, g: torch.Tensor, v: torch.Tensor, lr: Any) -> Any:
+        return x - lr * (0.9 * v + g), 0.9 * v + g
+
+    monkeypatch.setattr(columns, "LARGE", 0)
+    rule = Own(begin=torch.zeros_like, move=x_first)
+    for oracle in (lambda x: (torch.zeros(2), x), lambda x: (torch.zeros(2), x[:, :])):
+        stepper = Stepper()
+        found = path(rule, partial(stepper, rule, over=True), 2, oracle=oracle)
+        torch.testing.assert_close(found, path(rule, rule.step, 2, oracle=oracle), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("what", ["parameters", "gradient", "state"])
+def test_a_rule_that_writes_over_what_it_is_given_is_refused_when_tried(what: str) -> None:
+    def move(x: torch.Tensor, g: torch.Tensor, v: torch.Tensor, lr: Any) -> Any:
+        {"parameters": x, "gradient": g, "state": v}[what].mul_(0.9)
+        return x - lr * g, v + 0
+
+    rule = Own(begin=torch.zeros_like, move=move)
+    with pytest.raises(PlainError, match="writes over tensors that are given to it"):
+        apart(rule, 0.1, torch.zeros(2, N))
 
 
 def test_it_is_tried_once_for_settings_of_a_kind(monkeypatch: pytest.MonkeyPatch) -> None:

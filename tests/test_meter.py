@@ -8,7 +8,7 @@ import pytest
 import torch
 from optbench.problems.rosenbrock import Rosenbrock
 
-from optbench import meter
+from optbench import columns, meter
 from optbench.meter import Clocks, PeakMemory, state_bytes, step_seconds
 from optbench.optimizers import OPTIMIZERS
 from optbench.schedules import SCHEDULES
@@ -64,13 +64,32 @@ def test_the_time_of_a_step_is_the_median_over_fresh_trials(monkeypatch: pytest.
         made.append(Trials(Rosenbrock(), OPTIMIZERS["sgd"](), SCHEDULES["constant"](), [], [0], 50))
         return made[-1]
 
-    took = iter([1.0, *(n * s for n, s in ((3, 50), (1, 50), (2, 50), (5, 50), (4, 50)))])
+    took = iter([9.0, 1.0, *(n * s for n, s in ((3, 50), (1, 50), (2, 50), (5, 50), (4, 50)))])
     stepped = []
     monkeypatch.setattr(meter, "_steps", lambda trial, steps, device: stepped.append(steps) or next(took))
     median, spread = step_seconds(one, seconds=1e6)
     assert (median, spread) == (3.0, 2.0)
-    assert stepped == [4, 50, 50, 50, 50, 50]
+    assert stepped == [4, 4, 50, 50, 50, 50, 50]
     assert len(set(map(id, made[-5:]))) == 5
+
+
+def test_rules_are_tried_and_traced_before_the_clock_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "LARGE", 0)
+    made, seen = [], []
+
+    def one() -> Trials:
+        made.append(Trials(Rosenbrock(), OPTIMIZERS["adam"](), SCHEDULES["constant"](), [], [0], 8))
+        return made[-1]
+
+    def now(clock: Clocks) -> float:
+        stepper = made[-1].stepper
+        seen.append((id(stepper), len(stepper._tried), len(stepper._traced._kernels)))
+        return float(len(seen))
+
+    monkeypatch.setattr(Clocks, "now", now)
+    step_seconds(one, seconds=1e-6)
+    assert len(seen) == 14
+    assert set(seen) == {(id(made[0].stepper), 1, 1)}
 
 
 def test_timing_moves_parameters() -> None:

@@ -187,6 +187,18 @@ def test_from_the_command_line() -> None:
     assert execute(clip).trials["status"].to_pylist() == ["ok"] * 2
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # in torch's own code
+def test_compiled_rules_follow_schedules_of_momentum_too() -> None:
+    words = ["optimizer=momentum", "steps=40", "seeds=2", "schedules.momentum=linear"]
+    found = [execute(only(*words, f"compile={compiled}")) for compiled in ("true", "false")]
+    assert [tables.runs["status"].to_pylist() for tables in found] == [["ok"], ["ok"]]
+    compiled, plain = (tables.curves.to_pandas() for tables in found)
+    assert compiled["objective"].to_numpy() == pytest.approx(plain["objective"].to_numpy(), rel=1e-9)
+    without = execute(only(*words[:3], "compile=false")).curves.to_pandas()
+    assert without["objective"].to_numpy() != pytest.approx(plain["objective"].to_numpy(), rel=1e-3)
+
+
 def test_without_them_a_run_is_the_same_as_ever_and_with_them_another() -> None:
     plain, scheduled = only("optimizer=momentum"), only("optimizer=momentum", "schedules.momentum=linear")
     assert "schedules" not in plain.config
@@ -237,7 +249,6 @@ def test_without_them_a_run_is_the_same_as_ever_and_with_them_another() -> None:
             ["optimizer=torch.optim.SGD", "schedules.momentum=linear"],
             "of SGD, a torch class, only the rate can have a schedule",
         ),
-        (["compile=true", "schedules.momentum=linear"], "with compile=true only the rate can have a schedule"),
         (
             ["modifier=label_smoothing", "problem=mlp", "schedules.label_smoothing.eps=linear"],
             "changes the problem once",

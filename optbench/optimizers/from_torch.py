@@ -47,14 +47,17 @@ class FromTorch(Optimizer[FromTorchState]):
         x ← what the class does with its layer tensors, their gradients and, if it asks, a closure
 
     One batched call answers with all trials' gradients; then the instances step one after the other. Each sees the
-    layer tensors of its trial in their own shapes. A schedule multiplies the rate that each parameter group began with.
-    A class with `train()` and `eval()` is asked for gradients in its training form and judged in the other.
+    layer tensors of its trial in their own shapes. A schedule multiplies the rate that each parameter group began with, or
+    was added with; it is written where the factor changes, and what a class itself writes there stays until then.
+    A class with `train()` and `eval()` is asked for gradients in its training form and judged in the other. Where a class
+    has a `zero_grad` of its own, it is called before the gradients are given, and what it leaves is added to.
 
     Trials with equal settings share one instance, which is faster and gives the same bits, if some steps made both ways,
-    with gradients from 1e-11 to 1e11 and zeros, show that the class treats elements apart; it then sees
-    `[trials, *shape]`. Classes whose parameter groups a function builds, and those that look at norms, matrices or the
-    loss, or draw random numbers, never share. Ten steps are made, or, where the largest whole number of the settings is
-    above five, five more than that, but at most thirty. What a class does for the first time later is not seen:
+    first with gradients from 1e-11 to 1e11 and zeros, then down a bowl of each trial's own, show that the class treats
+    elements apart; it then sees `[trials, *shape]`. Classes whose parameter groups a function builds, those that look at
+    norms, matrices or the loss, or draw random numbers, that change attributes of their own, or have a `zero_grad`, never
+    share. Ten steps of each kind are made with the class's default rate, or, where the largest whole number of the settings
+    is above five, five more than that, but at most thirty. What a class does for the first time later is not seen:
     `share=false` forbids sharing.
 
     A class from outside torch that draws from the global generators of torch, numpy or Python finds them seeded, when it is
@@ -64,14 +67,16 @@ class FromTorch(Optimizer[FromTorchState]):
     instances share in attributes of the module or class.
 
     A closure's first call is answered from the batch if it asks at the point of the batch, and later ones one at a
-    time; all are counted. A trial whose gradient is not finite ends alone if its step raises an error.
+    time; all are counted. Gradients carry no graph, so that no class can differentiate them. A trial whose gradient is not
+    finite ends alone if its step raises an error.
 
     In a configuration params, share and attributes stand beside the class's own settings. Every class of torch.optim has an
     entry torch/… but SparseAdam, which wants sparse gradients: no problem has them.
 
     Args:
         cls: the class, or its dotted path (`torch.optim.NAdam`) or PATH.py:NAME.
-        settings: its keyword arguments; numbers may be columns `[trials, 1]`, also within a list or tuple.
+        settings: its keyword arguments; numbers may be columns `[trials, 1]`, also within a list or tuple. Where one has to
+            be a class, as the optimizer that another wraps, its dotted path or PATH.py:NAME will do.
         params: function from a module to the class's first argument, such as parameter groups, or its PATH.py:NAME.
             Not given: a function called `params` beside the class if there is one, else all parameters in one group.
         share: whether trials with equal settings may share an instance.
@@ -264,14 +269,23 @@ class FromTorch(Optimizer[FromTorchState]):
 
     def _try(self, settings: dict[str, Any]) -> None:
         """Build it for one layer or another; which layers it takes is judged when they are known."""
-        refused: list[UsageError] = []
-        for shape in STAND_INS:
+        layers = [[nn.Parameter(torch.zeros(shape))] for shape in STAND_INS]
+        if not any(self._takes(layer, settings) for layer in layers):
+            liked = [layer for layer in layers if self._takes(layer, self._needed(settings))]
+            self._make((liked or layers)[0], settings, 0)
+
+    def _needed(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Those of the settings that have no default."""
+        return {key: settings[key] for key in required(self.wrapped) if key in settings}
+
+    def _takes(self, chosen: Any, settings: dict[str, Any]) -> bool:
+        with self._surroundings(torch.device("cpu")) as around:
+            around.seed(0, "build")
             try:
-                self._make([nn.Parameter(torch.zeros(shape))], settings, 0)
-                return
-            except UsageError as error:
-                refused.append(error)
-        raise refused[0]
+                self.wrapped(chosen, **settings)
+            except Exception:  # a probe: what the class says is told when it is built
+                return False
+            return True
 
     def _refusal(self, chosen: Any, settings: dict[str, Any], error: Exception) -> str:
         """What the class does not take: a setting, found by leaving out each in turn, all together, or the layers."""
@@ -279,24 +293,16 @@ class FromTorch(Optimizer[FromTorchState]):
         name, usual = self.wrapped.__name__, defaults(self.wrapped)
         groups = "optimizer.params=PATH.py:function, which builds parameter groups from a module"
 
-        def takes(parameters: Any, given: dict[str, Any]) -> bool:
-            try:
-                self.wrapped(parameters, **given)
-            except Exception:  # a probe: what the class said of all settings together is told below
-                return False
-            return True
-
-        if any(takes([nn.Parameter(torch.zeros(shape))], settings) for shape in STAND_INS):
+        if any(self._takes([nn.Parameter(torch.zeros(shape))], settings) for shape in STAND_INS):
             own = name.lower()
             instead = f"use optbench's own rule, optimizer={own}, or " if own in table("optimizer") else ""
             return (
                 f"{name} refuses the layers of this problem ({reason}); {instead}choose the layers that it takes with "
                 f"{groups}"
             )
-        wrong = [key for key in settings if takes(chosen, {k: v for k, v in settings.items() if k != key})]
+        wrong = [key for key in settings if self._takes(chosen, {k: v for k, v in settings.items() if k != key})]
         told = [f"{key}={yaml(settings[key])}" for key in wrong or settings]
         told += [f"whose default is {yaml(usual[key])}" for key in wrong if len(wrong) == 1 and key in usual]
-        needed = {key: settings[key] for key in required(self.wrapped) if key in settings}
         plain = not wrong and self._builder() is None and not isinstance(error, ImportError)
         way_out = (
             f"; if it wants parameter groups of its own, use {groups}; if it wraps another optimizer, "
@@ -304,7 +310,7 @@ class FromTorch(Optimizer[FromTorchState]):
         )
         return (
             f"{name} refuses {', '.join(told) or 'its default settings'} ({reason})"
-            f"{way_out if plain and not takes(chosen, needed) else ''}"
+            f"{way_out if plain and not self._takes(chosen, self._needed(settings)) else ''}"
         )
 
     def _set_rate(self, shared: Shared, factor: Any) -> None:

@@ -178,8 +178,8 @@ class Lately(Own):
         super().step()
         for p in self.param_groups[0]["params"]:
             self.state[p]["count"] = self.state[p].get("count", 0) + 1
-        if self.state[p]["count"] > 40:
-            self.begin(p)
+            if self.state[p]["count"] > 40:
+                self.begin(p)
 
     def begin(self, p: Any) -> None:
         raise NotImplementedError

@@ -31,8 +31,6 @@ Gradients = Callable[[int, Sequence[int], Sequence[Tensor]], list[Tensor]]
 """What gives the gradients of a step, for these trials, where their layers are."""
 RATE = 1e-3
 """The rate of the check where a class has no default other than zero."""
-_TORCHS = {"_opt_called", "_step_count", "_need_device_dtype_check_for_fused"}
-"""Attributes of an instance that torch itself changes, beside those that every instance has."""
 
 
 class NotApartError(UsageError):
@@ -154,9 +152,15 @@ def _same_both_ways(make: Make, kind: dict[str, Any], steps: int, start: list[Te
 def _attributes(optimizer: torch.optim.Optimizer) -> list[Any]:
     """What an instance keeps beside its state, its groups and what torch itself puts there, to be compared."""
     ours = {id(parameter) for parameter in parameters(optimizer)}
-    theirs = _TORCHS | vars(torch.optim.SGD([nn.Parameter(torch.zeros(()))])).keys()
-    found = {name: value for name, value in vars(optimizer).items() if name not in theirs}
+    found = {name: value for name, value in vars(optimizer).items() if name not in _of_torch()}
     return [_comparable(leaf) for leaf in leaves(found) if id(leaf) not in ours]
+
+
+@lru_cache
+def _of_torch() -> set[str]:
+    """Attributes that every instance has, and what torch changes beside them."""
+    changed = {"_opt_called", "_step_count", "_need_device_dtype_check_for_fused"}
+    return changed | vars(torch.optim.SGD([nn.Parameter(torch.zeros(()))])).keys()
 
 
 def _comparable(leaf: Any) -> Any:

@@ -88,6 +88,22 @@ class Buffers(Own):
             p.sub_(self.param_groups[0]["lr"] * m.mul_(0.9).add_(p.grad))
 
 
+class Interpolates(Own):
+    """Comes back half of the way after every fourth step of an optimizer within it."""
+
+    def __init__(self, params: Any, lr: float = 0.05) -> None:
+        super().__init__(params, lr)
+        self.inner, self.taken = torch.optim.SGD(self.param_groups, lr=lr, momentum=0.5), 0
+        self.slow = {p: p.detach().clone() for p in self.param_groups[0]["params"]}
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # pyright: ignore
+        self.inner.step()
+        self.taken += 1
+        for p, slow in self.slow.items() if self.taken % 4 == 0 else ():
+            p.copy_(slow.lerp_(p, 0.5))
+
+
 class Unfreezes(Own):
     """Begins with the vectors and adds the matrices, with a rate of their own, in its fifth step."""
 
@@ -125,7 +141,17 @@ class RemembersAndAsks(Remembers):
         super().step()
 
 
-THEMSELVES = [Decays, DecaysInPlace, Hypergradient, Counts, Buffers, Unfreezes, Remembers, RemembersAndAsks]
+THEMSELVES = [
+    Decays,
+    DecaysInPlace,
+    Hypergradient,
+    Counts,
+    Buffers,
+    Interpolates,
+    Unfreezes,
+    Remembers,
+    RemembersAndAsks,
+]
 
 
 @pytest.mark.parametrize("copied", [False, True])

@@ -156,7 +156,7 @@ class Threshold(torch.optim.SGD):
 
     def step(self, closure: Any = None) -> None:
         if sum(float(p.grad.norm()) for p in self.param_groups[0]["params"]) > math.tau:
-            torch.nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 1.0)
+            torch.nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 1e-3)
         super().step()
 
 
@@ -222,12 +222,15 @@ def test_trials_of_such_a_class_go_where_bare_loops_go(name: str) -> None:
         torch.testing.assert_close(path[:, trial], torch_path(NETWORK, cls, seed, 60), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("rates", [[0.0, 0.0, 0.1, 0.1], [1e-300, 1e-300, 0.1, 0.1]])
-def test_a_rate_that_moves_nothing_does_not_decide_for_others(rates: list[float]) -> None:
-    settings = {"lr": column(*rates), "momentum": 0.5}
-    path = Loop(NETWORK, FromTorch(cls=Clipping, settings=settings), [5, 0, 7, 3]).run(20)
+@pytest.mark.parametrize("rates", [[0.0, 0.0, 10.0, 10.0], [1e-300, 1e-300, 10.0, 10.0]])
+def test_a_rate_that_moves_nothing_does_not_decide_for_others(
+    rates: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(math, "tau", 0.1)
+    rule = FromTorch(cls=Threshold, settings={"lr": column(*rates), "momentum": 0.5})
+    path = Loop(NETWORK, rule, [5, 0, 7, 3]).run(20)
     for trial, (seed, lr) in enumerate(zip([5, 0, 7, 3], rates, strict=True)):
-        bare = torch_path(NETWORK, Clipping, seed, 20, lr=lr, momentum=0.5)
+        bare = torch_path(NETWORK, Threshold, seed, 20, lr=lr, momentum=0.5)
         torch.testing.assert_close(path[:, trial], bare, rtol=1e-12, atol=1e-12)
 
 

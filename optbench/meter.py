@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from .columns import elementwise
+from .kept import leaves
 from .trials import Trials
 
 
@@ -53,11 +54,15 @@ class Clocks:
 
 
 def state_bytes(state: Any) -> int:
-    """Bytes of all tensors in an optimizer's state, exactly; walks tuples, lists, dicts, dataclasses and torch optimizers."""
+    """Bytes of all tensors in an optimizer's state, exactly; walks tuples, lists, dicts, dataclasses and torch optimizers.
+
+    Of a torch optimizer, all counts that it keeps but its parameters: state, groups and attributes, also of an optimizer
+    within it. What several of its tensors lie on counts once, and a gradient where one of these still holds it.
+    """
     if isinstance(state, Tensor):
         return state.numel() * state.element_size()
     if isinstance(state, torch.optim.Optimizer):
-        return state_bytes([list(entry.values()) for entry in state.state.values()])
+        return _bytes_kept(state)
     if isinstance(state, dict):
         return sum(state_bytes(item) for item in state.values())
     if isinstance(state, (tuple, list)):
@@ -65,6 +70,21 @@ def state_bytes(state: Any) -> int:
     if is_dataclass(state) and not isinstance(state, type):
         return sum(state_bytes(getattr(state, f.name)) for f in fields(state))
     return 0
+
+
+def _bytes_kept(optimizer: torch.optim.Optimizer) -> int:
+    given = {p.untyped_storage().data_ptr() for group in optimizer.param_groups for p in group["params"]}
+    whole: dict[int, int] = {}
+    parts: dict[int, dict[Any, int]] = {}
+    for leaf in leaves(vars(optimizer)):
+        if isinstance(leaf, Tensor):
+            for tensor in (leaf._indices(), leaf._values()) if leaf.is_sparse else (leaf,):
+                storage = tensor.untyped_storage()
+                if storage.data_ptr() not in given:
+                    view = (tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype)
+                    whole[storage.data_ptr()] = storage.nbytes()
+                    parts.setdefault(storage.data_ptr(), {})[view] = state_bytes(tensor)
+    return sum(min(whole[place], sum(views.values())) for place, views in parts.items())
 
 
 def step_seconds(one: Callable[[], Trials], seconds: float = 0.06, repetitions: int = 5) -> tuple[float, float]:

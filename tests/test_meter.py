@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,6 +44,41 @@ def test_adam_holds_two_numbers_a_parameter_and_torch_as_many() -> None:
     x.grad = torch.ones(50, dtype=torch.float64)
     theirs.step()
     assert state_bytes(theirs) == 50 * 8
+
+
+class Keeping(torch.optim.SGD):
+    """Keeps tensors in many places."""
+
+    def __init__(self, params: list[torch.nn.Parameter]) -> None:
+        super().__init__(params, lr=0.1, momentum=0.9)
+        (x,) = params
+        self.inner = torch.optim.Adagrad(params)
+        self.slow = {x: x.detach().clone()}
+        self.history = deque([torch.zeros(7, dtype=torch.float32)] * 3)
+        self.flat = torch.zeros(30, dtype=torch.float64)
+        self.slices = [self.flat[:10], self.flat[10:], self.flat]
+        self.wide = torch.zeros((), dtype=torch.float64).expand(1000)
+        self.part = torch.zeros(100, dtype=torch.float64)[:5]
+        self.box = Box({"a": [torch.zeros(2, dtype=torch.int64)]})
+        self.sparse = torch.eye(2, dtype=torch.float64).to_sparse()
+        self.same, self.view, self.itself = x, x.detach()[:3], self
+        self.param_groups[0]["total"] = torch.zeros(3, dtype=torch.float64)
+
+
+def test_all_that_a_torch_optimizer_keeps_counts_once_and_its_parameters_do_not() -> None:
+    x = torch.nn.Parameter(torch.zeros(50, dtype=torch.float64))
+    x.grad = torch.ones(50, dtype=torch.float64)
+    kept = Keeping([x])
+    kept.step()
+    momentum, inner, slow = 8 * 50, 8 * 50 + 4, 8 * 50
+    history, flat, wide, part, box, sparse, total = 4 * 7, 8 * 30, 8, 8 * 5, 8 * 2, 2 * (2 * 8) + 2 * 8, 8 * 3
+    assert state_bytes(kept) == momentum + inner + slow + history + flat + wide + part + box + sparse + total
+    kept.last = x.grad  # pyright: ignore[reportAttributeAccessIssue]
+    assert (
+        state_bytes([kept])
+        == state_bytes(kept)
+        == 8 * 50 + (momentum + inner + slow + history + flat + wide + part + box + sparse + total)
+    )
 
 
 def test_clocks_run_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

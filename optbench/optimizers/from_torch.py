@@ -15,12 +15,15 @@ from torch import Tensor, nn
 from ..errors import UsageError, near
 from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params, Rows
 from ..registry import load_object, table
-from .sharing import narrowed, steps_to_see, switch, takes_closure, treats_elements_apart
+from .class_settings import columns, defaults, listed, loaded, natural, of_trial, required, signature, unlike, yaml
+from .sharing import NotApartError, checked, narrowed, steps_to_see, switch, takes_closure, treats_elements_apart
 from .surroundings import Surroundings, beyond_torch, keys
-from .workspace import Shared, Workspace
+from .workspace import Shared, Workspace, clears_gradients
 
 _APART: dict[Any, bool] = {}
-"""Which classes, with which settings but the rate, treat elements apart."""
+"""Which classes treat elements apart, with which settings but the rate and with which attributes of modules."""
+STAND_INS = ((2, 2), (2,))
+"""Layers on which settings are tried before the true ones are known."""
 OPTIONS = ("params", "share", "attributes")
 """What stands beside the settings of the class in a configuration and is ours."""
 ATTRIBUTES: dict[str, dict[str, Any]] = {"heavyball": {"heavyball.utils.compile_mode": None}}
@@ -44,14 +47,17 @@ class FromTorch(Optimizer[FromTorchState]):
         x ← what the class does with its layer tensors, their gradients and, if it asks, a closure
 
     One batched call answers with all trials' gradients; then the instances step one after the other. Each sees the
-    layer tensors of its trial in their own shapes. A schedule multiplies the rate that each parameter group began with.
-    A class with `train()` and `eval()` is asked for gradients in its training form and judged in the other.
+    layer tensors of its trial in their own shapes. A schedule multiplies the rate that each parameter group began with, or
+    was added with; it is written where the factor changes, and what a class itself writes there stays until then.
+    A class with `train()` and `eval()` is asked for gradients in its training form and judged in the other. Where a class
+    has a `zero_grad` of its own, it is called before the gradients are given, and what it leaves is added to.
 
     Trials with equal settings share one instance, which is faster and gives the same bits, if some steps made both ways,
-    with gradients from 1e-11 to 1e11 and zeros, show that the class treats elements apart; it then sees
-    `[trials, *shape]`. Classes whose parameter groups a function builds, and those that look at norms, matrices or the
-    loss, or draw random numbers, never share. Ten steps are made, or, where the largest whole number of the settings is
-    above five, five more than that, but at most thirty. What a class does for the first time later is not seen:
+    first with gradients from 1e-11 to 1e11 and zeros, then down a bowl of each trial's own, show that the class treats
+    elements apart; it then sees `[trials, *shape]`. Classes whose parameter groups a function builds, those that look at
+    norms, matrices or the loss, or draw random numbers, that change attributes of their own, or have a `zero_grad`, never
+    share. Ten steps of each kind are made with the class's default rate, or, where the largest whole number of the settings
+    is above five, five more than that, but at most thirty. What a class does for the first time later is not seen:
     `share=false` forbids sharing.
 
     A class from outside torch that draws from the global generators of torch, numpy or Python finds them seeded, when it is
@@ -61,14 +67,16 @@ class FromTorch(Optimizer[FromTorchState]):
     instances share in attributes of the module or class.
 
     A closure's first call is answered from the batch if it asks at the point of the batch, and later ones one at a
-    time; all are counted. A trial whose gradient is not finite ends alone if its step raises an error.
+    time; all are counted. Gradients carry no graph, so that no class can differentiate them. A trial whose gradient is not
+    finite ends alone if its step raises an error.
 
     In a configuration params, share and attributes stand beside the class's own settings. Every class of torch.optim has an
     entry torch/… but SparseAdam, which wants sparse gradients: no problem has them.
 
     Args:
         cls: the class, or its dotted path (`torch.optim.NAdam`) or PATH.py:NAME.
-        settings: its keyword arguments; numbers may be columns `[trials, 1]`, also within a list or tuple.
+        settings: its keyword arguments; numbers may be columns `[trials, 1]`, also within a list or tuple. Where one has to
+            be a class, as the optimizer that another wraps, its dotted path or PATH.py:NAME will do.
         params: function from a module to the class's first argument, such as parameter groups, or its PATH.py:NAME.
             Not given: a function called `params` beside the class if there is one, else all parameters in one group.
         share: whether trials with equal settings may share an instance.
@@ -93,23 +101,27 @@ class FromTorch(Optimizer[FromTorchState]):
     attributes: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        cls, known = self.wrapped, _signature(self.wrapped)
+        cls, known = self.wrapped, signature(self.wrapped)
         if known is not None:
             for key in self.settings:
                 if key not in known:
                     raise UsageError(
                         f"{cls.__name__} has no setting {key!r}{near(key, [*known, *OPTIONS])} (it has {', '.join(known)})"
                     )
-        if missing := [key for key in _required(cls) if key not in self.settings]:
+        if missing := [key for key in required(cls) if key not in self.settings]:
             told = " and ".join(f"optimizer.{key}=…" for key in missing)
             raise UsageError(f"{cls.__name__} has no default for {' and '.join(missing)}, so it needs {told}")
         usual = defaults(cls)
         for key, value in self.settings.items():
-            if wanted := _unlike(value, usual.get(key)):
-                raise UsageError(f"{cls.__name__}: {key} must be {wanted}, got {_yaml(value)}")
-        if self._builder() is None:  # a matrix stands for the layers, which are not known yet
+            if wanted := unlike(value, usual.get(key)):
+                raise UsageError(f"{cls.__name__}: {key} must be {wanted}, got {yaml(value)}")
+        if self.settings.get("differentiable") is True and "differentiable" in usual:
+            raise UsageError(
+                f"{cls.__name__}: nothing here differentiates through steps; leave out differentiable=true"
+            )
+        if self._builder() is None:
             for settings in {repr(s): s for s in self._each(self._trials())}.values():
-                self._make([nn.Parameter(torch.zeros(2, 2))], settings, 0)
+                self._try(settings)
 
     @classmethod
     def from_settings(cls, wrapped: type[torch.optim.Optimizer] | str, settings: Mapping[str, Any]) -> FromTorch:
@@ -119,10 +131,10 @@ class FromTorch(Optimizer[FromTorchState]):
         """
         share, attributes = settings.get("share", True), settings.get("attributes")
         if not isinstance(share, bool):
-            raise UsageError(f"share must be true or false, got {_yaml(share)}")
+            raise UsageError(f"share must be true or false, got {yaml(share)}")
         if not isinstance(attributes, Mapping | None):
             raise UsageError(
-                f"attributes must be dotted paths with values, {{package.module.name: value}}, got {_yaml(attributes)}"
+                f"attributes must be dotted paths with values, {{package.module.name: value}}, got {yaml(attributes)}"
             )
         own = {key: value for key, value in settings.items() if key not in OPTIONS}
         return cls(cls=wrapped, settings=own, params=settings.get("params"), share=share, attributes=attributes)
@@ -139,7 +151,7 @@ class FromTorch(Optimizer[FromTorchState]):
     def lr(self) -> Hyper:
         """The rate given, else the class's default, else 1."""
         lr = self.settings.get("lr", defaults(self.wrapped).get("lr"))
-        return 1.0 if lr is None else lr if isinstance(lr, Tensor) else float(lr)
+        return 1.0 if lr is None else lr if isinstance(lr, Tensor) and lr.ndim > 0 else float(lr)
 
     def init(self, params: Params, layout: Layout) -> FromTorchState:
         builder = self._builder()
@@ -159,15 +171,16 @@ class FromTorch(Optimizer[FromTorchState]):
 
     def _groups(self, trials: list[int], settings: dict[str, Any], params: Params) -> list[list[int]]:
         """Trials with the same settings: all in one group if the class treats elements apart, else each in one."""
-        if len(trials) == 1 or not self.share:
+        if len(trials) == 1 or not self.share or clears_gradients(self.wrapped):
             return [[trial] for trial in trials]
-        rated = {key: value for key, value in settings.items() if key != "lr"}  # the rate decides nothing
-        key = (self.wrapped, repr(rated), params.dtype, params.device)
+        usual = defaults(self.wrapped)
+        tried = checked(settings, usual)
+        key = (self.wrapped, repr(tried), repr(self.attributes), params.dtype, params.device)
         if key not in _APART:
             kind = {"dtype": params.dtype, "device": params.device}
             with self._surroundings(params.device):
-                steps = steps_to_see(defaults(self.wrapped) | settings)
-                _APART[key] = treats_elements_apart(lambda tensors: self.wrapped(tensors, **settings), kind, steps)
+                steps = steps_to_see(usual | tried)
+                _APART[key] = treats_elements_apart(lambda tensors: self.wrapped(tensors, **tried), kind, steps)
         return [trials] if _APART[key] else [[trial] for trial in trials]
 
     def step(
@@ -179,12 +192,12 @@ class FromTorch(Optimizer[FromTorchState]):
         work.fill(params)
         asked = work.points() if switch(state.optimizers, "train") else params
         loss, grad = oracle(asked)
-        work.give(grad)
         with_closure = takes_closure(self.wrapped)
         finite: list[bool] | None = None
         with self._surroundings(params.device) as around:
+            work.give(grad)
             for shared in work.shares:
-                self._set_rate(shared, _of_trial(factor, shared.trials[0]))
+                self._set_rate(shared, of_trial(factor, shared.trials[0]))
                 closure: tuple[Any, ...] = (work.closure(shared, asked, loss, grad, oracle),) if with_closure else ()
                 around.seed(state.keys[shared.trials[0]], f"step {state.steps}")
                 try:
@@ -193,7 +206,7 @@ class FromTorch(Optimizer[FromTorchState]):
                     finite = finite or grad.isfinite().all(dim=1).tolist()
                     if finite[shared.trials[0]]:
                         failed = f"{self.wrapped.__name__}.step failed in trial {shared.trials[0]}"
-                        raise RuntimeError(f"{failed}: {error}") from error
+                        raise RuntimeError(f"{failed}: {error}{_graphless(error)}") from error
                     for parameter in shared.parameters:
                         parameter.data.fill_(float("nan"))
         switch(state.optimizers, "eval")
@@ -220,8 +233,12 @@ class FromTorch(Optimizer[FromTorchState]):
                     tensors, homes = new.room(served), None
                     chosen = [shared.trials.index(trial) for trial in trials]
                     make = partial(self._make, settings=shared.settings, key=state.keys[trials[0]])
-                    optimizer = narrowed(optimizer, shared.parameters, chosen, tensors, make)
-                new.add(Shared(optimizer, served, tensors, shared.settings, shared.rates, homes))
+                    try:
+                        optimizer = narrowed(optimizer, shared.parameters, chosen, tensors, make)
+                    except NotApartError as error:
+                        told = f"{self.wrapped.__name__} {error}, so that no trial can leave an instance that it shares"
+                        raise NotApartError(f"{told}; optimizer.share=false gives each trial its own") from error
+                new.add(Shared(optimizer, served, tensors, shared.settings, shared.rates, homes, shared.factor))
         return FromTorchState(new.optimizers(), new, [state.keys[trial] for trial in place], state.steps)
 
     def _builder(self) -> Callable[[nn.Module], Any] | None:
@@ -250,32 +267,58 @@ class FromTorch(Optimizer[FromTorchState]):
             except Exception as error:
                 raise UsageError(self._refusal(chosen, settings, error)) from error
 
+    def _try(self, settings: dict[str, Any]) -> None:
+        """Build it for one layer or another; which layers it takes is judged when they are known."""
+        layers = [[nn.Parameter(torch.zeros(shape))] for shape in STAND_INS]
+        if not any(self._takes(layer, settings) for layer in layers):
+            liked = [layer for layer in layers if self._takes(layer, self._needed(settings))]
+            self._make((liked or layers)[0], settings, 0)
+
+    def _needed(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Those of the settings that have no default."""
+        return {key: settings[key] for key in required(self.wrapped) if key in settings}
+
+    def _takes(self, chosen: Any, settings: dict[str, Any]) -> bool:
+        with self._surroundings(torch.device("cpu")) as around:
+            around.seed(0, "build")
+            try:
+                self.wrapped(chosen, **settings)
+            except Exception:  # a probe: what the class says is told when it is built
+                return False
+            return True
+
     def _refusal(self, chosen: Any, settings: dict[str, Any], error: Exception) -> str:
         """What the class does not take: a setting, found by leaving out each in turn, all together, or the layers."""
         reason = " ".join(str(error).split()) or type(error).__name__
         name, usual = self.wrapped.__name__, defaults(self.wrapped)
+        groups = "optimizer.params=PATH.py:function, which builds parameter groups from a module"
 
-        def takes(parameters: Any, given: dict[str, Any]) -> bool:
-            try:
-                self.wrapped(parameters, **given)
-            except Exception:  # a probe: what the class said of all settings together is told below
-                return False
-            return True
-
-        if takes([nn.Parameter(torch.zeros(2, 2))], settings):
+        if any(self._takes([nn.Parameter(torch.zeros(shape))], settings) for shape in STAND_INS):
             own = name.lower()
             instead = f"use optbench's own rule, optimizer={own}, or " if own in table("optimizer") else ""
             return (
                 f"{name} refuses the layers of this problem ({reason}); {instead}choose the layers that it takes with "
-                "optimizer.params=PATH.py:function, which builds parameter groups from a module"
+                f"{groups}"
             )
-        wrong = [key for key in settings if takes(chosen, {k: v for k, v in settings.items() if k != key})]
-        told = [f"{key}={_yaml(settings[key])}" for key in wrong or settings]
-        told += [f"whose default is {_yaml(usual[key])}" for key in wrong if len(wrong) == 1 and key in usual]
-        return f"{name} refuses {', '.join(told) or 'its default settings'} ({reason})"
+        wrong = [key for key in settings if self._takes(chosen, {k: v for k, v in settings.items() if k != key})]
+        told = [f"{key}={yaml(settings[key])}" for key in wrong or settings]
+        told += [f"whose default is {yaml(usual[key])}" for key in wrong if len(wrong) == 1 and key in usual]
+        plain = not wrong and self._builder() is None and not isinstance(error, ImportError)
+        way_out = (
+            f"; if it wants parameter groups of its own, use {groups}; if it wraps another optimizer, "
+            "use optimizer=PATH.py:NAME with a subclass that builds both"
+        )
+        return (
+            f"{name} refuses {', '.join(told) or 'its default settings'} ({reason})"
+            f"{way_out if plain and not self._takes(chosen, self._needed(settings)) else ''}"
+        )
 
     def _set_rate(self, shared: Shared, factor: Any) -> None:
-        for group, rate in zip(shared.optimizer.param_groups, shared.rates, strict=True):
+        """Where the factor changes, and there alone: what the class itself writes into its groups stays until then."""
+        if factor == shared.factor:
+            return
+        shared.factor = factor
+        for group, rate in shared.rated():
             if rate is not None:
                 group["lr"] = rate * factor
             elif factor != 1:
@@ -283,89 +326,13 @@ class FromTorch(Optimizer[FromTorchState]):
 
     def _trials(self) -> int:
         """Trials that the columns were made for; 1 where there are none."""
-        return max((len(c) for value in self.settings.values() for c in _columns(value)), default=1)
+        return max((len(c) for value in self.settings.values() for c in columns(value)), default=1)
 
     def _each(self, trials: int) -> Iterable[dict[str, Any]]:
         kinds = defaults(self.wrapped)
-        lists = {key: _listed(value) for key, value in self.settings.items()}
+        lists = {key: loaded(listed(value), key, self.wrapped) for key, value in self.settings.items()}
         for trial in range(trials):
-            yield {key: _natural(_of_trial(value, trial), kinds.get(key)) for key, value in lists.items()}
-
-
-def defaults(cls: type[torch.optim.Optimizer]) -> dict[str, Any]:
-    """The settings of a torch optimizer with their default values, from its constructor; required ones are left out."""
-    return {
-        name: p.default
-        for name, p in list(inspect.signature(cls).parameters.items())[1:]
-        if p.default is not inspect.Parameter.empty
-    }
-
-
-def _signature(cls: type[torch.optim.Optimizer]) -> list[str] | None:
-    """Names of the settings; None where the constructor takes any."""
-    parameters = list(inspect.signature(cls).parameters.values())[1:]
-    open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters)
-    return None if open_ended else [p.name for p in parameters]
-
-
-def _required(cls: type[torch.optim.Optimizer]) -> list[str]:
-    """Names of the settings that have no default."""
-    ours = list(inspect.signature(cls).parameters.values())[1:]
-    return [p.name for p in ours if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-
-
-def _unlike(value: Any, default: Any) -> str | None:
-    """What a word should be that stands where the default is a number or a truth value; None where all is well."""
-    if not isinstance(value, str) or not isinstance(default, (int, float)):
-        return None
-    if isinstance(default, bool):
-        return "true or false"
-    try:
-        float(value)
-    except ValueError:
-        return "a number"
-    return None
-
-
-def _yaml(value: Any) -> str:
-    """A value as it is typed."""
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else str(value).lower()
-    return repr(value)
-
-
-def _columns(value: Any) -> list[Tensor]:
-    items = value if isinstance(value, (list, tuple)) else [value]
-    return [item for item in items if isinstance(item, Tensor)]
-
-
-def _listed(value: Any) -> Any:
-    """Columns as lists of Python numbers, read once; everything else as it is."""
-    if isinstance(value, Tensor):
-        return _Column(value.reshape(-1).tolist())
-    return tuple(_listed(item) for item in value) if isinstance(value, (list, tuple)) else value
-
-
-class _Column(list[float]):
-    """One number a trial."""
-
-
-def _of_trial(value: Any, trial: int) -> Any:
-    if isinstance(value, Tensor):
-        return value.reshape(-1)[trial].item()
-    if isinstance(value, _Column):
-        return value[trial]
-    return tuple(_of_trial(item, trial) for item in value) if isinstance(value, tuple) else value
-
-
-def _natural(value: Any, default: Any) -> Any:
-    """YAML has 1e-3 as a string, and a column has whole numbers as floats; the default says which is meant."""
-    if isinstance(default, bool):
-        return value
-    if isinstance(value, str) and isinstance(default, (int, float)):
-        value = float(value)
-    whole = isinstance(default, int)
-    return int(value) if whole and isinstance(value, float) and value.is_integer() else value
+            yield {key: natural(of_trial(value, trial), kinds.get(key)) for key, value in lists.items()}
 
 
 def _module(named: dict[str, nn.Parameter]) -> nn.Module:
@@ -380,3 +347,9 @@ def _module(named: dict[str, nn.Parameter]) -> nn.Module:
             owner = owner.get_submodule(part)
         owner.register_parameter(last, parameter)
     return root
+
+
+def _graphless(error: Exception) -> str:
+    """What to say of an error in differentiating a gradient."""
+    told = any(word in str(error) for word in ("create_graph", "grad_fn"))
+    return "; gradients carry no graph here, so no class can differentiate them" if told else ""

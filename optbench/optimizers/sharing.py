@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..errors import UsageError
+from ..kept import leaves
 from .surroundings import Surroundings
 
 Make = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
@@ -23,9 +25,15 @@ STEPS = len(EXPONENTS)
 MOST_STEPS = 3 * STEPS
 START = 1e-10
 """Size of the starts: so small that the first steps, with small gradients, show in the parameters."""
+BOWLS = ((1.0, 1.0), (0.3, 10.0), (0.1, 0.1))
+"""Of the three trials, the largest curvature of the bowl down which they go and how far away its bottom is."""
+Gradients = Callable[[int, Sequence[int], Sequence[Tensor]], list[Tensor]]
+"""What gives the gradients of a step, for these trials, where their layers are."""
+RATE = 1e-3
+"""The rate of the check where a class has no default other than zero."""
 
 
-class NotApartError(Exception):
+class NotApartError(UsageError):
     """The optimizer does what cannot be told apart for the trials that share it."""
 
 
@@ -35,32 +43,89 @@ def steps_to_see(settings: Mapping[str, Any]) -> int:
     return min(max(STEPS, largest + STEPS // 2), MOST_STEPS)
 
 
+def checked(settings: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings to check a class with: with its default rate, so that no rate decides, above all none that moves nothing.
+
+    Args:
+        settings: the settings of the trials.
+        usual: the defaults of the class.
+    """
+    found, rate = dict(settings), usual.get("lr")
+    if isinstance(found.get("lr"), (int, float)):
+        found["lr"] = rate if isinstance(rate, (int, float)) and rate > 0 else RATE
+    return found
+
+
 def treats_elements_apart(make: Make, kind: dict[str, Any], steps: int = STEPS) -> bool:
     """Whether three trials in one instance go, to the bit, where three instances take them.
 
-    Each layer's tensors are stacked, `[trials, *shape]`. Some steps are made both ways, with gradients from 1e-8 to 1e8
-    that differ a thousandfold between trials, zeros among them, and one trial's all zero; half-way one trial leaves the
-    shared instance, and at the end one has a gradient that is not a number. A class that draws from a global generator,
-    or calls its closure twice or at another point, does not treat elements apart. What a class does for the first time
-    after these steps stays unseen.
+    Each layer's tensors are stacked, `[trials, *shape]`. Two stretches are made both ways. The first has gradients from
+    1e-8 to 1e8 that differ a thousandfold between trials, zeros among them, and one trial's all zero; at its end one has a
+    gradient that is not a number. The second goes down a bowl of each trial's own, so that what a class estimates along
+    the way moves. Half-way through each, one trial leaves the shared instance. A class that draws from a global generator,
+    calls its closure twice or at another point, or changes attributes of its own, does not treat elements apart. What a
+    class does for the first time after these steps stays unseen.
 
     Args:
         make: builds an instance for some parameters.
         kind: dtype and device of the parameters.
-        steps: how many, ten at least.
+        steps: how many in each stretch, ten at least.
     """
+
+    def quiet(tensors: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return _drawing_nothing(lambda: make(tensors), kind)
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _same_both_ways(lambda tensors: _drawing_nothing(lambda: make(tensors), kind), kind, steps)
+            return all(_same_both_ways(quiet, kind, steps, *stretch(kind, steps)) for stretch in (_sizes, _bowls))
     except Exception:  # whatever is wrong with the class is told when it runs
         return False
 
 
-def _same_both_ways(make: Make, kind: dict[str, Any], steps: int) -> bool:
+def _sizes(kind: dict[str, Any], steps: int) -> tuple[list[Tensor], Gradients]:
     draw = torch.Generator().manual_seed(0)
+    start = [_normal(shape, draw).mul_(START).to(**kind) for shape in SHAPES]
+
+    def gradients(step: int, trials: Sequence[int], _: Sequence[Tensor]) -> list[Tensor]:
+        grads = [_normal(shape, draw) for shape in SHAPES]
+        for grad in grads:
+            grad.mul_(_of_each([1.0, 1e3, 1e-3], grad)).mul_(10.0 ** EXPONENTS[step % STEPS])
+            grad[step % 3].masked_fill_(grad[step % 3] < 0, 0.0)
+            if step == steps - 3:
+                grad[0] = 0.0
+            if step == steps - 1:
+                grad[2] = float("nan")
+        return [grad[list(trials)].to(**kind) for grad in grads]
+
+    return start, gradients
+
+
+def _bowls(kind: dict[str, Any], _: int) -> tuple[list[Tensor], Gradients]:
+    draw = torch.Generator().manual_seed(1)
+    curvatures, distances = zip(*BOWLS, strict=True)
+    start = [_normal(shape, draw).to(**kind) for shape in SHAPES]
+    bottoms = [x + (_of_each(distances, x) * _normal(x.shape[1:], draw)).to(**kind) for x in start]
+    bends = [(_of_each(curvatures, x) * _normal(x.shape[1:], draw).abs().clamp_(0.1, 1.0)).to(**kind) for x in start]
+
+    def gradients(_: int, trials: Sequence[int], points: Sequence[Tensor]) -> list[Tensor]:
+        own = list(trials)
+        return [c[own] * (x.detach() - low[own]) for c, x, low in zip(bends, points, bottoms, strict=True)]
+
+    return start, gradients
+
+
+def _normal(shape: Sequence[int], draw: torch.Generator) -> Tensor:
+    return torch.randn(3, *shape, generator=draw, dtype=torch.float64)
+
+
+def _of_each(numbers: Sequence[float], like: Tensor) -> Tensor:
+    """One number a trial, to be multiplied with a layer of them."""
+    return torch.tensor(numbers, dtype=torch.float64).view(3, *[1] * (like.ndim - 1))
+
+
+def _same_both_ways(make: Make, kind: dict[str, Any], steps: int, start: list[Tensor], gradients: Gradients) -> bool:
     trials = [0, 1, 2]
-    start = [torch.randn(3, *shape, generator=draw, dtype=torch.float64).mul_(START).to(**kind) for shape in SHAPES]
     alone = [make([nn.Parameter(layer[k].clone()) for layer in start]) for k in trials]
     shared = make([nn.Parameter(layer.clone()) for layer in start])
     for step in range(steps):
@@ -69,26 +134,39 @@ def _same_both_ways(make: Make, kind: dict[str, Any], steps: int) -> bool:
             old = parameters(shared)
             shared = narrowed(shared, old, trials, [nn.Parameter(p.new_empty(2, *p.shape[1:])) for p in old], make)
             alone = [alone[k] for k in trials]
-        grads = [torch.randn(3, *shape, generator=draw, dtype=torch.float64) for shape in SHAPES]
-        for grad in grads:
-            grad.mul_(torch.tensor([1.0, 1e3, 1e-3]).view(3, *[1] * (grad.ndim - 1))).mul_(
-                10.0 ** EXPONENTS[step % STEPS]
-            )
-            grad[step % 3].masked_fill_(grad[step % 3] < 0, 0.0)
-            if step == steps - 3:
-                grad[0] = 0.0
-            if step == steps - 1:
-                grad[2] = float("nan")
-        given = [grad[trials].to(**kind) for grad in grads]
+        built = _attributes(shared)
+        switch([shared, *alone], "train")
+        given = gradients(step, trials, parameters(shared))
         _one_step(shared, given, kind)
         for k, one in enumerate(alone):
             _one_step(one, [grad[k] for grad in given], kind)
-        same = [k for k, trial in enumerate(trials) if step < steps - 1 or trial != 2]
-        if not all(
-            torch.equal(p[k], q) for k in same for p, q in zip(parameters(shared), parameters(alone[k]), strict=True)
+        switch([shared, *alone], "eval")
+        finite = [k for k, one in enumerate(alone) if not any(grad[k].isnan().any() for grad in given)]
+        if built != _attributes(shared) or not all(
+            torch.equal(p[k], q) for k in finite for p, q in zip(parameters(shared), parameters(alone[k]), strict=True)
         ):
             return False
     return True
+
+
+def _attributes(optimizer: torch.optim.Optimizer) -> list[Any]:
+    """What an instance keeps beside its state, its groups and what torch itself puts there, to be compared."""
+    ours = {id(parameter) for parameter in parameters(optimizer)}
+    found = {name: value for name, value in vars(optimizer).items() if name not in _of_torch()}
+    return [_comparable(leaf) for leaf in leaves(found) if id(leaf) not in ours]
+
+
+@lru_cache
+def _of_torch() -> set[str]:
+    """Attributes that every instance has, and what torch changes beside them."""
+    changed = {"_opt_called", "_step_count", "_need_device_dtype_check_for_fused"}
+    return changed | vars(torch.optim.SGD([nn.Parameter(torch.zeros(()))])).keys()
+
+
+def _comparable(leaf: Any) -> Any:
+    if isinstance(leaf, Tensor):
+        return repr((leaf.shape, leaf.tolist()))
+    return repr(leaf) if isinstance(leaf, (bool, int, float, complex, str, type(None))) else type(leaf)
 
 
 def _drawing_nothing(work: Callable[[], Any], kind: dict[str, Any]) -> Any:
@@ -103,7 +181,6 @@ def _drawing_nothing(work: Callable[[], Any], kind: dict[str, Any]) -> Any:
 
 
 def _one_step(optimizer: torch.optim.Optimizer, grads: Sequence[Tensor], kind: dict[str, Any]) -> None:
-    switch([optimizer], "train")
     here = parameters(optimizer)
     before = [parameter.detach().clone() for parameter in here]
     asked = False
@@ -124,7 +201,6 @@ def _one_step(optimizer: torch.optim.Optimizer, grads: Sequence[Tensor], kind: d
     call: Any = optimizer.step  # torch's own signature wants a float where its methods return a tensor
     given = (closure,) if takes_closure(type(optimizer)) else ()
     _drawing_nothing(lambda: call(*given), kind)
-    switch([optimizer], "eval")
 
 
 def narrowed(
@@ -144,35 +220,47 @@ def narrowed(
         make: builds an instance.
 
     Raises:
-        NotApartError: its state is no tensors like the parameters and numbers.
+        NotApartError: it keeps more than tensors like the parameters and numbers in its state and numbers in its groups.
     """
     with torch.no_grad():
         for before, after in zip(old, new, strict=True):
             after.copy_(_chosen(before, before, chosen, after))
             after.requires_grad_(before.requires_grad)
     found = make(new)
+    if _attributes(optimizer) != _attributes(found):
+        raise NotApartError("has changed attributes of its own")
+    if len(optimizer.param_groups) != len(found.param_groups):
+        raise NotApartError("has added parameter groups")
+    if beside := [key for key in optimizer.state if not any(key is parameter for parameter in old)]:
+        raise NotApartError(f"keeps more in its state than what belongs to parameters ({beside[0]!r})")
     for before, after in zip(old, new, strict=True):
         if before in optimizer.state:
             found.state[after] = {
-                key: _chosen(value, before, chosen, after) for key, value in optimizer.state[before].items()
+                key: _chosen(value, before, chosen, after, key) for key, value in optimizer.state[before].items()
             }
     for group, fresh in zip(optimizer.param_groups, found.param_groups, strict=True):
-        fresh |= {key: copy.deepcopy(value) for key, value in group.items() if key != "params"}
+        rest = {key: value for key, value in group.items() if key != "params"}
+        if many := [key for key, value in rest.items() if any(getattr(leaf, "ndim", 0) for leaf in leaves(value))]:
+            raise NotApartError(f"keeps tensors in its parameter groups ({many[0]!r})")
+        fresh |= copy.deepcopy(rest)
     return found
 
 
-def _chosen(value: Any, before: Tensor, chosen: Sequence[int], after: Tensor) -> Any:
+def _chosen(value: Any, before: Tensor, chosen: Sequence[int], after: Tensor, key: Any = None) -> Any:
     if isinstance(value, Tensor) and value.shape == before.shape:
         return value.detach()[list(chosen)].reshape(after.shape).clone()
     if (isinstance(value, Tensor) and value.ndim > 0) or isinstance(value, (list, tuple, dict)):
-        raise NotApartError
+        what = f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise NotApartError(f"keeps {what} in its state ({key!r})")
     return copy.deepcopy(value)
 
 
 @lru_cache
 def takes_closure(cls: type[torch.optim.Optimizer]) -> bool:
-    """Does its step take a function that gives the loss?"""
-    return "closure" in inspect.signature(cls.step).parameters
+    """Does its step take a function that gives the loss? One that cannot do without an argument means that, whatever its name."""
+    taken = list(inspect.signature(cls.step).parameters.values())[1:]
+    demanded = taken and taken[0].default is taken[0].empty and taken[0].kind is taken[0].POSITIONAL_OR_KEYWORD
+    return bool(demanded) or any(p.name == "closure" for p in taken)
 
 
 def parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:

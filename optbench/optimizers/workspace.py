@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ class Shared:
         settings: what it was built with.
         rates: of each parameter group, before any schedule; not given: those it has now.
         homes: where in memory a workspace has laid the data of each parameter; not given: none has.
+        factor: of the schedule, with which the rates were last written.
     """
 
     def __init__(
@@ -32,11 +34,20 @@ class Shared:
         settings: dict[str, Any],
         rates: list[Any] | None = None,
         homes: Sequence[int | None] | None = None,
+        factor: float = 1.0,
     ):
         self.optimizer, self.trials, self.parameters, self.settings = optimizer, list(trials), parameters, settings
-        self.rates = [group.get("lr") for group in optimizer.param_groups] if rates is None else rates
+        self.rates, self.factor = list(rates or []), factor
+        self.rated()
+        self.clears = clears_gradients(type(optimizer))
         self.homes: list[int | None] = [None] * len(parameters) if homes is None else list(homes)
         self.index = self.trials[0] if len(self.trials) == 1 else torch.tensor(self.trials, device=parameters[0].device)
+
+    def rated(self) -> Iterator[tuple[dict[str, Any], Any]]:
+        """The parameter groups, each with its rate before any schedule; of one added meanwhile, the one it has now."""
+        groups = self.optimizer.param_groups
+        self.rates += [copy.deepcopy(group.get("lr")) for group in groups[len(self.rates) :]]
+        return zip(groups, self.rates, strict=False)
 
     @property
     def alone(self) -> bool:
@@ -101,17 +112,22 @@ class Workspace:
         for shared in self.shares:
             optimizer, tensors = copy.deepcopy((shared.optimizer, shared.parameters), memo)
             homes: list[int | None] = [parameter.data_ptr() for parameter in tensors]
+            own = {name: value for name, value in vars(shared.optimizer).items() if name not in vars(optimizer)}
+            vars(optimizer).update(copy.deepcopy(own, memo))  # torch's own way leaves them out
             for k in shared.strays():
                 homes[k] = None
                 tensors[k].data = copy.deepcopy(shared.parameters[k].data, memo)  # of the state's own, if it has them
-            new.add(Shared(optimizer, shared.trials, tensors, shared.settings, shared.rates, homes))
+            for parameter, tensor in zip(shared.parameters, tensors, strict=True):
+                tensor.grad = copy.deepcopy(parameter.grad, memo)
+            new.add(Shared(optimizer, shared.trials, tensors, shared.settings, shared.rates, homes, shared.factor))
         return new
 
     def fill(self, params: Params) -> None:
-        """Put the trials there, without gradients."""
+        """Put the trials there, without gradients; a class with a zero_grad of its own clears them itself."""
         for shared in self.shares:
-            for parameter in shared.parameters:
-                parameter.grad = None
+            if not shared.clears:
+                for parameter in shared.parameters:
+                    parameter.grad = None
         strayed = any(shared.strays() for shared in self.shares if shared.alone)
         if not strayed:
             self._points.copy_(params)
@@ -122,7 +138,10 @@ class Workspace:
                     parameter.data.copy_(rows[shared.index])
 
     def give(self, grad: Params) -> None:
-        """Let these be the gradients: new tensors, as after zero_grad and backward, since a class may keep the old ones."""
+        """Let these be the gradients: new tensors, as after zero_grad and backward, since a class may keep the old ones.
+
+        What a class's own zero_grad leaves is added to.
+        """
         grad = grad.clone(memory_format=torch.contiguous_format)
         for shared in self.shares:
             self._give(shared, grad, shared.index)
@@ -179,6 +198,9 @@ class Workspace:
 
     def _give(self, shared: Shared, grad: Params, index: int | Tensor) -> None:
         """These rows of a contiguous tensor, which nobody else has, as the gradients of an instance."""
+        if shared.clears:
+            shared.optimizer.zero_grad()
+        left = [parameter.grad for parameter in shared.parameters] if shared.clears else ()
         n = grad.shape[1]
         for parameter, (shape, stride, start) in zip(shared.parameters, self._places, strict=True):
             if not parameter.requires_grad:
@@ -187,6 +209,9 @@ class Workspace:
                 parameter.grad = grad.as_strided(shape, stride, index * n + start)
             else:
                 parameter.grad = grad.as_strided((len(grad), *shape), (n, *stride), start)[index]
+        for parameter, before in zip(shared.parameters, left, strict=False):
+            if before is not None and parameter.grad is not None:
+                parameter.grad = before.add_(parameter.grad)
 
 
 def _versions(grads: Sequence[Tensor | None]) -> list[int | None]:
@@ -198,3 +223,9 @@ def _changed(shared: Shared, given: Sequence[Tensor | None], versions: Sequence[
     """Has the instance replaced these gradients, or changed them in place, since they were of these versions?"""
     same = all(parameter.grad is grad for parameter, grad in zip(shared.parameters, given, strict=True))
     return not same or _versions(given) != versions
+
+
+@lru_cache
+def clears_gradients(cls: type[torch.optim.Optimizer]) -> bool:
+    """Has the class a zero_grad of its own?"""
+    return cls.zero_grad is not torch.optim.Optimizer.zero_grad

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from typing import Any
 
@@ -132,6 +133,58 @@ class Counting(torch.optim.SGD):
         super().step()
 
 
+class Distance(torch.optim.SGD):
+    """Its rate grows with the way that gradients agree on, of all elements together; random ones never agree."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # pyright: ignore
+        (group,) = self.param_groups
+        products = []
+        for p in group["params"]:
+            total = self.state[p].setdefault("total", torch.zeros_like(p))
+            products.append((total * p.grad).reshape(-1))
+            total.add_(p.grad)
+        agreed = torch.cat(products)
+        if agreed.sum() > 0.9 * agreed.abs().sum():
+            group["d"] = max(group.get("d", 1e-3), 1e-2 * float(agreed.sum().sqrt()))
+        for p in group["params"]:
+            p.sub_(group.get("d", 1e-3) * p.grad)
+
+
+class Threshold(torch.optim.SGD):
+    """Looks at the norm of all where it is above an attribute of a module."""
+
+    def step(self, closure: Any = None) -> None:
+        if sum(float(p.grad.norm()) for p in self.param_groups[0]["params"]) > math.tau:
+            torch.nn.utils.clip_grad_norm_(self.param_groups[0]["params"], 1e-3)
+        super().step()
+
+
+class Counted(torch.optim.SGD):
+    """Counts its steps in an attribute, to no effect."""
+
+    taken = 0
+
+    def step(self, closure: Any = None) -> None:
+        self.taken += 1
+        super().step()
+
+
+class Sums(torch.optim.SGD):
+    """Has a zero_grad of its own, which leaves the gradients."""
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        pass
+
+
+class Noting(torch.optim.SGD):
+    """Keeps in attributes what it does not change."""
+
+    def __init__(self, params: Any, lr: float = 1e-3) -> None:
+        super().__init__(params, lr)
+        self.name, self.layers, self.scale = "noting", self.param_groups[0]["params"], torch.ones(2)
+
+
 @pytest.mark.parametrize("name", APART)
 def test_elementwise_classes_of_torch_share(name: str) -> None:
     cls = getattr(torch.optim, name)
@@ -139,12 +192,56 @@ def test_elementwise_classes_of_torch_share(name: str) -> None:
 
 
 SEES_MORE = [torch.optim.Adafactor, torch.optim.LBFGS, Drawing, Clipping, ClippingLate, ClippingSmall]
-SEES_MORE += [Rare, RareOfNumpy, Built, Lossy, Counting]
+SEES_MORE += [Rare, RareOfNumpy, Built, Lossy, Counting, Distance, Counted]
 
 
 @pytest.mark.parametrize("cls", SEES_MORE)
 def test_what_looks_at_more_than_an_element_does_not(cls: Any) -> None:
     assert not treats_elements_apart(cls, KIND)
+
+
+def test_attributes_that_stay_as_they_are_hinder_nothing() -> None:
+    assert treats_elements_apart(Noting, KIND)
+
+
+ESTIMATING = ["DAdaptAdaGrad", "DAdaptAdam", "DAdaptAdan", "DAdaptLion", "DAdaptSGD", "Prodigy"]
+
+
+@pytest.mark.parametrize("first", [1e-6, 1.0])
+@pytest.mark.parametrize("name", ESTIMATING)
+def test_classes_that_estimate_a_distance_from_all_elements_do_not_share(name: str, first: float) -> None:
+    cls = getattr(pytest.importorskip("pytorch_optimizer"), name)
+    assert not treats_elements_apart(lambda tensors: cls(tensors, d0=first), KIND)
+
+
+@pytest.mark.parametrize("name", ["DAdaptAdaGrad", "DAdaptAdan"])
+def test_trials_of_such_a_class_go_where_bare_loops_go(name: str) -> None:
+    cls = getattr(pytest.importorskip("pytorch_optimizer"), name)
+    path = Loop(NETWORK, FromTorch(cls=cls), [5, 0, 7]).run(60)
+    for trial, seed in enumerate([5, 0, 7]):
+        torch.testing.assert_close(path[:, trial], torch_path(NETWORK, cls, seed, 60), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("rates", [[0.0, 0.0, 10.0, 10.0], [1e-300, 1e-300, 10.0, 10.0]])
+def test_a_rate_that_moves_nothing_does_not_decide_for_others(
+    rates: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(math, "tau", 0.1)
+    rule = FromTorch(cls=Threshold, settings={"lr": column(*rates), "momentum": 0.5})
+    path = Loop(NETWORK, rule, [5, 0, 7, 3]).run(20)
+    for trial, (seed, lr) in enumerate(zip([5, 0, 7, 3], rates, strict=True)):
+        bare = torch_path(NETWORK, Threshold, seed, 20, lr=lr, momentum=0.5)
+        torch.testing.assert_close(path[:, trial], bare, rtol=1e-12, atol=1e-12)
+
+
+def test_what_was_found_with_attributes_holds_with_those_alone() -> None:
+    for attributes, instances in (({"math.tau": 1e30}, 1), ({}, 3), ({"math.tau": 1e-3}, 3)):
+        rule = FromTorch(cls=Threshold, attributes=attributes)
+        assert len(Loop(NETWORK, rule, [5, 0, 7]).state.optimizers) == instances
+
+
+def test_a_class_with_a_zero_grad_of_its_own_does_not_share() -> None:
+    assert len(Loop(NETWORK, FromTorch(cls=Sums), [5, 0, 7]).state.optimizers) == 3
 
 
 @pytest.mark.parametrize(("package", "cls", "apart"), [

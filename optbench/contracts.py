@@ -17,6 +17,7 @@ from .columns import elementwise
 from .interfaces import Batch, FirstOrder, Optimizer, Params, Problem, select
 from .oracle import BatchOracle
 from .randomness import Randomness
+from .tape import PlainError
 
 SEEDS = [0, 1, 5, 7]
 STEPS = 12
@@ -292,8 +293,12 @@ def _steps_apart(build: Callable[[], Optimizer], problem: Problem) -> None:
     optimizer = build()
     if elementwise(optimizer):
         assert isinstance(optimizer, FirstOrder)
+        try:
+            same = apart(optimizer, optimizer.lr, problem.start(SEEDS))
+        except PlainError as error:
+            raise ContractError(f"it {error}") from error
         _demand(
-            apart(optimizer, optimizer.lr, problem.start(SEEDS)),
+            same,
             "some columns alone move otherwise than among all, as norms, sizes or other elements enter; "
             "set `elementwise: ClassVar[bool] = False` in the class",
         )

@@ -6,6 +6,7 @@ import traceback
 
 import torch
 
+from .columns import Stepper
 from .errors import UsageError, one_line
 from .memory import out_of_memory
 from .meter import PeakMemory, step_seconds
@@ -53,7 +54,7 @@ def _execute(run: Run) -> Tables:
 
     def one() -> Trials:
         optimizer = run.build_optimizer([evaluated], problem)
-        return Trials(problem, optimizer, parts.schedule, parts.modifiers, [0], run.budget, run.compile)
+        return Trials(problem, optimizer, parts.schedule, parts.modifiers, [0], run.budget, Stepper(run.compile))
 
     seconds, spread = step_seconds(one)
     timed_out = any(o.timed_out for o in outcomes)

@@ -186,7 +186,9 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
                 {"name": item} if item == parent else item for item in at
             ]  # a part of a schedule may be a mere name
             found = [
-                node for node in at if isinstance(node, dict) and parent in (node.get("name"), short(node.get("name")))
+                node
+                for node in at
+                if isinstance(node, dict) and parent in (node.get("name"), short(str(node.get("name"))))
             ]
             at = found[0] if found else None
         elif isinstance(at, dict) and (parent in at or (i > 0 and parents[0] in (*GROUPS, "schedules"))):

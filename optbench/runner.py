@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import torch
 
+from .columns import Stepper
 from .instruments import Instrument, Surface
 from .instruments.measured import Measured, slices
 from .interfaces import Modifier, Optimizer, Problem, Schedule, select
@@ -79,15 +80,18 @@ def run_trials(
     size = at_once(changed(problem, modifiers), optimizer, len(seeds), trials_at_once, memory)
     parts = [slice(k, k + 1) for k in range(len(seeds))] if size == 1 else chunks(len(seeds), size)
     until = None if timeout is None else time.perf_counter() + timeout
+    stepper = Stepper(compiled)
     outcomes: list[Outcome] = []
     looked: list[Measured] = []
     for part in parts:
         chosen = (optimizer, schedule, list(modifiers))
         if len(parts) > 1:
             chosen = select(chosen, torch.arange(len(seeds))[part])
-        trials = Trials(problem, *chosen, list(seeds[part]), steps, compiled)
+        trials = Trials(problem, *chosen, list(seeds[part]), steps, stepper)
         if trials_at_once == 1 and not outcomes:
-            Trials(problem, *chosen, list(seeds[part]), steps).step(0)  # warms up, so that the first clock is fair
+            Trials(problem, *chosen, list(seeds[part]), steps, stepper).step(
+                0
+            )  # warms up, so that the first clock is fair
         looked.append(Measured(trials, list(seeds[part]), instruments or {}))
         outcomes.append(_run(trials, len(seeds[part]), curves, test, trials_at_once == 1, until, looked[-1]))
     recording = _joined([o.recording for o in outcomes])

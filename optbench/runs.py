@@ -14,8 +14,9 @@ import torch
 from .errors import UsageError, near
 from .instruments import INSTRUMENTS, Instrument, Surface
 from .interfaces import Modifier, Optimizer, Problem, Schedule
+from .optimizers.class_settings import defaults as torch_defaults
+from .optimizers.class_settings import loaded
 from .optimizers.from_torch import FromTorch
-from .optimizers.from_torch import defaults as torch_defaults
 from .registry import defaults, fingerprint, is_path, load_object, make, resolve, short
 from .schedules.parts import within
 from .schedules.several import Several
@@ -126,6 +127,8 @@ class Run:
         sources = [fingerprint(c) for c in self.classes]
         paths = (self.optimizer.get("params"), self.problem.get("network_class"), self.problem.get("data"))
         named = [load_object(path) for path in paths if isinstance(path, str) and is_path(path)]
+        if not issubclass(self.optimizer_class, Optimizer):  # of a wrapper, the optimizer within
+            named += [loaded(value, key, self.optimizer_class) for key, value in settings_of(self.optimizer).items()]
         sources += [fingerprint(found) for found in named if callable(found)]
         sources += [fingerprint(type(instrument)) for instrument in self.build_instruments().values()]
         sources += [fingerprint(type(part)) for part in within(self.build_schedule())]

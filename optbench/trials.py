@@ -38,7 +38,7 @@ class Trials:
         problem, optimizer, schedule, modifiers: what is run; their settings may hold columns `[trials, 1]`.
         seeds: one a trial.
         steps: the budget, which schedules need to know.
-        compiled: rules that treat elements apart are compiled.
+        stepper: makes the steps; trials that share one trace and compile a rule once. Not given: one that compiles nothing.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Trials:
         modifiers: Sequence[Modifier],
         seeds: Sequence[int],
         steps: int,
-        compiled: bool = False,
+        stepper: Stepper | None = None,
     ):
-        self.stepper = Stepper(compiled)
+        self.stepper = Stepper() if stepper is None else stepper
         self.asked = problem  # as it is without what modifiers add
         problem = changed(problem, modifiers)
         self.problem, self.optimizer, self.schedule, self.steps = problem, optimizer, schedule, steps

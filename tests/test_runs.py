@@ -82,6 +82,15 @@ def test_a_run_is_another_when_the_optimizers_file_is_edited(mine: Path) -> None
     assert new.config_id == before[1]
 
 
+def test_a_run_is_another_when_the_optimizer_within_a_wrapper_is_edited(mine: Path) -> None:
+    pytest.importorskip("pytorch_optimizer")
+    words = ("optimizer=pytorch_optimizer.SAM", "optimizer.base_optimizer=./mine.py:Mine", "tuning.method=none")
+    before = only(*words).run_id
+    assert only(*words).run_id == before
+    mine.write_text(mine.read_text().replace("p -= group", "p -= 2 * group"))
+    assert only(*words).run_id != before
+
+
 @pytest.mark.parametrize(
     ("words", "labels"),
     [

@@ -21,8 +21,8 @@ from ..describe import describe, parts
 from ..errors import UsageError, near
 from ..instruments import INSTRUMENTS
 from ..interfaces import BASES, Optimizer, Problem
+from ..optimizers.class_settings import defaults as torch_defaults
 from ..optimizers.from_torch import OPTIONS, FromTorch
-from ..optimizers.from_torch import defaults as torch_defaults
 from .listing import installed, wrapped
 
 

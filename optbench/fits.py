@@ -9,9 +9,10 @@ from typing import Any
 
 from .columns import elementwise
 from .data.openml import must_be_downloaded
-from .errors import MisfitError, UsageError, near
+from .errors import MisfitError, UsageError, near, one_line
 from .interfaces import AVERAGES, Modifier, Optimizer, OracleModifier, TrialsModifier, UpdateModifier
 from .nn import Learning
+from .optimizers.class_settings import signature
 from .oracle import BatchOracle
 from .registry import make
 from .runs import DTYPES, Run, digest, settings_of
@@ -63,12 +64,22 @@ def remarks(runs: Sequence[Run]) -> list[str]:
         name, steps = run.labels["schedule"], run.budget
         if (name, steps) in lines:
             continue
-        schedule = run.build_schedule()
-        state = schedule.init(1, steps)
-        highest = max(float(schedule.factor(step, steps, state)) for step in looked_at(steps))
+        highest = max(_factors(run))
         told = f"of its full rate, {highest:.2g} is the most that it comes to within steps={steps}"
         lines[name, steps] = f"schedule {name}: {told}" if highest < LOW else ""
     return [line for line in lines.values() if line]
+
+
+def _factors(run: Run) -> Iterator[float]:
+    """Of the rate, at the steps that are looked at."""
+    schedule, steps, step = run.build_schedule(), run.budget, 0
+    try:
+        state = schedule.init(1, steps)
+        for step in looked_at(steps):
+            yield float(schedule.factor(step, steps, state))
+    except Exception as error:  # of a class of one's own
+        told = f"{type(error).__name__}: {one_line(error)}"
+        raise UsageError(f"schedule {run.labels['schedule']} fails at step {step} of {steps} ({told})") from error
 
 
 def checks(run: Run) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -110,6 +121,9 @@ def _modifiers(run: Run) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"modifier=[{','.join(names)}]: {twice} is there {names.count(twice)} times; name it once")
+    called = [name_of(modifier) for modifier in modifiers]
+    if len(set(called)) < len(called):
+        raise UsageError(f"modifier=[{','.join(names)}]: two classes have the same name; give one of them another")
     averages = [
         name
         for name, modifier in zip(names, modifiers, strict=True)
@@ -202,14 +216,15 @@ def _first_made(run: Run) -> Any:
 
 
 def _optimizer(run: Run) -> None:
-    known = inspect.signature(run.optimizer_class).parameters
+    ours = issubclass(run.optimizer_class, Optimizer)
+    known = list(inspect.signature(run.optimizer_class).parameters) if ours else signature(run.optimizer_class)
     for name in run.spaces:
-        if name not in known:
+        if known is not None and name not in known:
             raise UsageError(f"search.{name}: {run.labels['optimizer']} has no setting {name!r}{near(name, known)}")
     if not run.spaces or run.default is not None:
         run.make_optimizer(settings_of(run.optimizer))
     drawn = draw(run.spaces, run.tuning["method"], run.tuning["trials"])
     for chosen in drawn:
         run.make_optimizer(settings_of(run.optimizer) | chosen)
-    if issubclass(run.optimizer_class, Optimizer):
+    if ours:
         run.make_optimizer(settings_of(run.optimizer) | run.all_drawn)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .columns import elementwise
 from .kept import leaves
+from .optimizers.from_torch import FromTorch
 from .trials import Trials
 
 
@@ -92,8 +93,8 @@ def step_seconds(one: Callable[[], Trials], seconds: float = 0.06, repetitions: 
 
     Each repetition starts a fresh trial and makes the same number of steps from the start, so that methods whose steps
     differ in cost are timed over the same ones; some steps before them warm up. All trials have one stepper, so that a rule
-    is tried, traced and compiled before the clock runs; where it treats elements apart, so that its steps cost the same, each
-    trial makes its first step once more before that, which takes the memory that the others write over.
+    is tried, traced and compiled before the clock runs. Where a rule treats elements apart, so that its steps cost the same,
+    and where it is a torch class, each trial makes its first step once more before that, which takes the memory of its state.
 
     Args:
         one: builds a trial at its start.
@@ -120,7 +121,7 @@ def step_seconds(one: Callable[[], Trials], seconds: float = 0.06, repetitions: 
 
 def _steps(trial: Trials, steps: int, device: torch.device) -> float:
     clock, over = Clocks(device), not trial.problem.cheap
-    if elementwise(trial.optimizer):
+    if elementwise(trial.optimizer) or isinstance(trial.optimizer, FromTorch):
         trial.step(0, over=over)
     begin = clock.now()
     for step in range(min(steps, trial.steps)):

@@ -153,7 +153,7 @@ def _apart(group: str, pick: Mapping[str, Any]) -> str:
     """How a name with settings is written."""
     name, prefix = pick["name"], group
     if group == "modifier":
-        name, prefix = f"[{name}]", f"{group}.{name}"
+        name, prefix = f"[{name}]", f"{group}.{short(name)}"
     return " ".join([f"{group}={name}", *(f"{prefix}.{key}=…" for key in pick if key != "name")])
 
 
@@ -182,15 +182,11 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
     at: Any = config
     for i, parent in enumerate(parents):
         if isinstance(at, list):
-            at[:] = [
-                {"name": item} if item == parent else item for item in at
-            ]  # a part of a schedule may be a mere name
-            found = [
-                node
-                for node in at
-                if isinstance(node, dict) and parent in (node.get("name"), short(str(node.get("name"))))
-            ]
-            at = found[0] if found else None
+            names = [str(item["name"] if isinstance(item, dict) and "name" in item else item) for item in at]
+            k = next((k for k, name in enumerate(names) if parent in (name, short(name))), None)
+            if k is not None and isinstance(at[k], str):  # a part of a schedule may be a mere name
+                at[k] = {"name": at[k]}
+            at = None if k is None else at[k]
         elif isinstance(at, dict) and (parent in at or (i > 0 and parents[0] in (*GROUPS, "schedules"))):
             if parents[0] == "schedules" and isinstance(at.get(parent), str):
                 at[parent] = {"name": at[parent]}
@@ -199,7 +195,9 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
             at = None
         if not isinstance(at, (dict, list)):
             if parents[0] == "modifier" and len(parents) > 1:
-                raise UsageError(f"{key}: {parents[1]} is not among the modifiers; add modifier=[{parents[1]}]")
+                there = ", ".join(short(modifier["name"]) for modifier in config["modifier"])
+                fix = f"they are {there}" if there else f"add modifier=[{parents[1]}]"
+                raise UsageError(f"{key}: {parents[1]} is not among the modifiers; {fix}")
             known = config
             raise UsageError(f"there is no {'.'.join(parents[: i + 1])!r} to set {last!r} in{near(parent, known)}")
     if isinstance(at, list) and parents[0] == "schedule":
@@ -287,15 +285,18 @@ def _told_apart(runs: list[Run]) -> list[Run]:
     """Full paths in the labels where two classes of one name meet, as `./old.py:Mine` and `./new.py:Mine` do."""
     seen: dict[tuple[str, str], set[type]] = {}
     for run in runs:
-        for kind, cls in zip(("problem", "optimizer"), run.classes, strict=False):
-            seen.setdefault((kind, run.labels[kind].partition("(")[0]), set()).add(cls)
+        for key, cls in _classes(run):
+            seen.setdefault(key, set()).add(cls)
     shared = {key for key, classes in seen.items() if len(classes) > 1}
-    return [
-        replace(run, full_names=True)
-        if any((kind, run.labels[kind].partition("(")[0]) in shared for kind in ("problem", "optimizer"))
-        else run
-        for run in runs
-    ]
+    return [replace(run, full_names=True) if any(key in shared for key, _ in _classes(run)) else run for run in runs]
+
+
+def _classes(run: Run) -> Iterator[tuple[tuple[str, str], type]]:
+    """The classes of a run, each with its kind and the name that labels give it."""
+    for kind, cls in zip(("problem", "optimizer", "schedule"), run.classes, strict=False):
+        yield (kind, run.labels[kind].partition("(")[0]), cls
+    for modifier, cls in zip(run.modifiers, run.classes[3:], strict=True):
+        yield ("modifier", short(modifier["name"])), cls
 
 
 def resolved(configs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

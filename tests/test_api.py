@@ -114,5 +114,19 @@ def test_schedules_and_modifiers_of_ones_own_are_named_by_their_file(folder: Pat
         grad = problem.loss_and_grad(x, None)[1]
         x = (x - 1e-4 * (1 - 2 * step % 10 / 10) * grad) * (1 - 0.5 * (1 - 5 * step % 10 / 10))
     assert results.trials.final_loss.to_numpy() == pytest.approx(problem.loss(x, None).numpy(), rel=1e-12)
+    (folder / "other.py").write_text(OWN.replace("5, least", "3, least"))
+    told = optbench.run(*words, "schedule=./own.py:Saw,./other.py:Saw", steps=10, seeds=2, results=folder / "two")
+    assert sorted(told.runs.schedule) == ["./other.py:Saw", "./own.py:Saw"]
+    both = "modifier=[],[./own.py:Shrink],[./other.py:Shrink]"
+    told = optbench.run(*words, both, steps=10, seeds=2, results=folder / "three")
+    assert sorted(told.runs.modifier) == ["", "./other.py:Shrink", "./own.py:Shrink"]
+    parts = ["schedule=product", "schedule.parts=[cosine,./own.py:Saw]", "schedule.parts.Saw.teeth=2"]
+    told = optbench.run(*words, *parts, steps=10, seeds=2, results=folder / "parts")
+    assert told.runs.schedule.tolist() == ["product(parts=[cosine,./own.py:Saw(teeth=2)])"]
+    with pytest.raises(UsageError, match="two classes have the same name; give one of them another"):
+        optbench.run(*words, "modifier=[./own.py:Shrink,./other.py:Shrink]")
+    (folder / "own.py").write_text(OWN.replace("/ steps", "/ (1 - step)"))
+    with pytest.raises(UsageError, match=r"schedule Saw fails at step 1 of 9 \(ZeroDivisionError: "):
+        optbench.run(*words, "schedule=./own.py:Saw", "steps=9")
     with pytest.raises(UsageError, match=r"own.py:Saw is no subclass of optbench's ProblemModifier nor .* modifier=…"):
         optbench.run(*words, "modifier=./own.py:Saw")

@@ -187,3 +187,30 @@ def test_glob_takes_every_optimizer_but_the_stand_in() -> None:
     }
     assert {"adam", "kfac", "bfgs"} <= names
     assert "from_torch" not in names
+
+
+WRAPPER = """
+import torch
+
+class Wrapper(torch.optim.Optimizer):
+    def __init__(self, params, inner, rho=0.1, **kwargs):
+        super().__init__(params, dict(rho=rho, **kwargs))
+        self.inner = inner(self.param_groups, **kwargs)
+
+    def step(self, closure=None):
+        self.inner.step()
+"""
+
+
+def test_the_rate_of_a_wrapped_optimizer_can_be_searched(folder: Path) -> None:
+    (folder / "wrapper.py").write_text(WRAPPER)
+    words = [
+        "problem=rosenbrock",
+        "optimizer=./wrapper.py:Wrapper",
+        "optimizer.inner=torch.optim.SGD",
+        "optimizer.lr=0.1",
+    ]
+    (run,) = plan([*words, "search.lr=[1e-3,1]", "tuning.method=grid", "tuning.trials=3"]).runs
+    assert list(run.spaces) == ["lr"]
+    with pytest.raises(UsageError, match=r"rho.* must be|refuses"):
+        plan([*words, "optimizer.rho=much"])

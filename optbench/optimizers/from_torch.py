@@ -306,7 +306,7 @@ class FromTorch(Optimizer[FromTorchState]):
         plain = not wrong and self._builder() is None and not isinstance(error, ImportError)
         way_out = (
             f"; if it wants parameter groups of its own, use {groups}; if it wraps another optimizer, "
-            "use optimizer=PATH.py:NAME with a subclass that builds both"
+            "name that by its path, as torch.optim.SGD, or use optimizer=PATH.py:NAME with a subclass that builds both"
         )
         return (
             f"{name} refuses {', '.join(told) or 'its default settings'} ({reason})"

@@ -135,7 +135,11 @@ def test_float32_stays_float32(name: str) -> None:
     problem = TinyNet(dtype=torch.float32)
     run = loop(name, problem, list(range(TRIALS)), settings_of(name, torch.float32))
     assert run.run(3).dtype == torch.float32
-    assert {t.dtype for t in tensors(run.state)} <= {torch.float32, torch.bool, torch.int64}  # counts by trial are whole
+    assert {t.dtype for t in tensors(run.state)} <= {
+        torch.float32,
+        torch.bool,
+        torch.int64,
+    }  # counts by trial are whole
 
 
 @names

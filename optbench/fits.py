@@ -223,8 +223,8 @@ def _optimizer(run: Run) -> None:
             raise UsageError(f"search.{name}: {run.labels['optimizer']} has no setting {name!r}{near(name, known)}")
     if not run.spaces or run.default is not None:
         run.make_optimizer(settings_of(run.optimizer))
+    if ours:  # as columns, whose errors name the trial
+        run.make_optimizer(settings_of(run.optimizer) | run.all_drawn)
     drawn = draw(run.spaces, run.tuning["method"], run.tuning["trials"])
     for chosen in drawn:
         run.make_optimizer(settings_of(run.optimizer) | chosen)
-    if ours:
-        run.make_optimizer(settings_of(run.optimizer) | run.all_drawn)

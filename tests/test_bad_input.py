@@ -73,6 +73,7 @@ CASES = [
     (["run", "tuning.method=grid", "search.lr={uniform: [-1,1]}"], "Adam: lr must lie in [0, inf), got -1"),
     (["run", "dtype=float31"], "did you mean 'float32'"),
     (["run", "dtype=[1]"], "dtype must be one of"),
+    (["run", "search.lr=[-1,1]", "tuning.method=grid"], "Adam: lr must lie in [0, inf), got -1 in trial 0"),
     (["run", "problem.dtype=float32"], "problem.dtype: it is the run's, not the problem's; set dtype=float32"),
     (["run", "problem.device=mars"], "problem.device: it is the run's, not the problem's; set device=mars"),
     (["run", "problem.nn=2"], "it has n, factor"),

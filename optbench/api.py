@@ -20,7 +20,7 @@ def problem(name: str, **settings: Any) -> Problem:
     Raises:
         UsageError: an unknown name or setting, or a value outside its range.
     """
-    from .runs import DTYPES, checked_device, checked_dtype
+    from .placing import DTYPES, checked_device, checked_dtype
 
     if settings.get("dtype") is not None:
         settings["dtype"] = DTYPES[checked_dtype(str(settings["dtype"]).removeprefix("torch."))]

@@ -14,8 +14,9 @@ from .interfaces import AVERAGES, Modifier, Optimizer, OracleModifier, TrialsMod
 from .nn import Learning
 from .optimizers.class_settings import signature
 from .oracle import BatchOracle
+from .placing import DTYPES
 from .registry import make
-from .runs import DTYPES, Run, digest, settings_of
+from .runs import Run, digest, settings_of
 from .schedules.batch_size import BATCH_SIZE, check_batch_size
 from .schedules.planned import looked_at
 from .schedules.several import check_factors, check_scaled, name_of, numbers_of, plain

@@ -20,8 +20,9 @@ from .memory import parse as parse_size
 from .modifiers import turn
 from .options import GROUPS, Options
 from .overrides import alternatives, parse
+from .placing import checked_device, checked_dtype
 from .registry import is_path, resolve, short
-from .runs import Run, checked_device, checked_dtype
+from .runs import Run
 from .schedules.several import flat
 from .search import METHODS
 

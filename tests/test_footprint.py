@@ -31,6 +31,21 @@ def test_lbfgs_keeps_two_vectors_a_pair_and_the_last_point_and_gradient() -> Non
     assert of("lbfgs", history=3).row == (2 * 3 + 2) * 4
 
 
+@pytest.mark.parametrize(
+    ("name", "settings", "numbers"),
+    [
+        ("rmsprop", {}, 1),
+        ("rmsprop", {"centered": True}, 2),
+        ("rmsprop", {"momentum": 0.5}, 2),
+        ("rmsprop", {"centered": True, "momentum": 0.5}, 3),
+        ("proximal", {}, 0),
+        ("proximal", {"accelerated": True}, 1),
+    ],
+)
+def test_settings_that_need_more_state_say_how_much(name: str, settings: dict[str, Any], numbers: int) -> None:
+    assert of(name, **settings).row == 4 * numbers
+
+
 def test_adafactor_keeps_a_row_and_a_column_of_a_layer() -> None:
     found = of("adafactor")
     assert found.layer == (64 + 64) * 4 / 64**2

@@ -138,9 +138,9 @@ def _third_party() -> str:
 def _state() -> str:
     return section(
         "State",
-        "Bytes a parameter in float32, measured on a long row of parameters after six steps; float64 takes twice as much. "
-        "Where a matrix is kept in another way than a row, the figure of a 64 × 64 layer stands beside it; n is the number "
-        "of parameters.",
+        "Bytes a parameter in float32, measured on a long row of parameters after six steps with the default settings; "
+        "float64 takes twice as much. Where a matrix is kept in another way than a row, the figure of a 64 × 64 layer stands "
+        "beside it; n is the number of parameters.",
     )
 
 

@@ -47,7 +47,7 @@ class LBFGS(Converging[LBFGSState]):
 
     Args:
         lr: first length that the line search tries; 1 is the quasi-Newton step. Schedules multiply it.
-        history: pairs m that are kept.
+        history: pairs m that are kept: 2 m + 2 numbers a parameter.
         line_search: `strong_wolfe` or `backtracking`.
         c1: decrease asked for, as a part of what the slope promises.
         c2: slope allowed at the new point, as a part of the slope at the old one; small values search exactly.

@@ -36,7 +36,8 @@ class Proximal(FirstOrder[ProximalState]):
     Args:
         lr: step length for a gradient of length one; at most 1 / L, where L bounds the curvature of f, for a sure descent.
         strength: weight λ of the penalty.
-        accelerated: FISTA instead of ISTA; its loss does not fall at every step.
+        accelerated: FISTA instead of ISTA; its loss does not fall at every step, and the point before is kept, one number a
+            parameter.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial.

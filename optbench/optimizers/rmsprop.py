@@ -41,8 +41,9 @@ class RMSProp(FirstOrder[RMSPropState]):
         eps: floor of the denominator, in units of the gradient; squared units where it stands inside the root.
         eps_inside: eps stands inside the root.
         centered: divide by the standard deviation instead of the root mean square. A variance that rounding made
-            negative counts as zero.
-        momentum: part of the buffer that is kept from step to step, in [0, 1); 0: none.
+            negative counts as zero. Keeps m as well, one more number a parameter.
+        momentum: part of the buffer that is kept from step to step, in [0, 1); 0: none. Above it, b is kept as
+            well, one more number a parameter.
 
     Raises:
         ValueError: a value lies outside its range; the message names the trial.

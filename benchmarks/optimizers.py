@@ -9,13 +9,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from optbench.columns import elementwise
 from optbench.meter import state_bytes
 
-from .cases import OPTIMIZERS, optimizer, trial
+from .cases import OPTIMIZERS, SECOND_ORDER, optimizer, trial
 
 
 class Step:
     """Time of a step of one trial, gradient included (it is one copy): of two numbers, a matrix of 162 × 162, a long row."""
 
-    params: ClassVar = [OPTIMIZERS, [2, 26_244, 10_000_000]]
+    params: ClassVar = [[name for name in OPTIMIZERS if name not in SECOND_ORDER], [2, 26_244, 10_000_000]]
     param_names: ClassVar = ["optimizer", "parameters"]
     timeout = 300
 
@@ -28,6 +28,21 @@ class Step:
     def time_step(self, name: str, n: int) -> None:
         self.trial.step(self.at)
         self.at = 3 + (self.at - 2) % 900
+
+
+class SecondOrderStep:
+    """Time of the fourth step of one trial, evaluations included: later ones may be those of a method that is done."""
+
+    params: ClassVar = [SECOND_ORDER, [2, 400, 26_244]]
+    param_names: ClassVar = ["optimizer", "parameters"]
+    timeout = 300
+    number = 1
+
+    def setup(self, name: str, n: int) -> None:
+        self.trial = trial(name, n)
+
+    def time_step(self, name: str, n: int) -> None:
+        self.trial.step(3)
 
 
 class Exact:

@@ -26,6 +26,7 @@ Params = Float[Tensor, "trials n"]
 Loss = Float[Tensor, "trials"]
 Hyper = float | Float[Tensor, "trials 1"]
 Rate = Hyper | Params
+Vectors = Float[Tensor, "trials vectors n"]
 Rows = Int64[Tensor, "rows"]
 Batch = Any  # whatever the problem's stream yields: None, a tensor or a tuple of tensors, each with trials first
 Outputs = tuple[Tensor, ...]
@@ -254,8 +255,11 @@ class Factors(NamedTuple):
 class Product(Protocol):
     """A symmetric matrix of each trial, by what it makes of vectors."""
 
-    def __call__(self, v: Params, rows: Rows | None = None) -> Params:
-        """A v of each trial; with rows: of these of the trials that the question was about, v has one row each."""
+    def __call__(self, v: Params | Vectors, rows: Rows | None = None) -> Tensor:
+        """A v of each trial, for one vector or several, which are faster together than one by one; in the shape of v.
+
+        With rows: of these of the trials that the question was about, v has one row each.
+        """
         ...
 
 

@@ -6,13 +6,17 @@ import itertools
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
-from .interfaces import Batch, Factors, Loss, Matrix, Oracle, Params, Problem, Product, Rows, Stream, select
+from .interfaces import Batch, Factors, Loss, Matrix, Oracle, Params, Problem, Product, Rows, Stream, Vectors, select
 from .kronecker import kronecker_factors
-from .products import PRODUCTS, Vectors
+from .products import PRODUCTS, Times
 
 MOMENTUM = 0.1
 """Part of the way that a moving statistic goes towards the batch's at each step, as in torch.nn.BatchNorm2d."""
+TOGETHER = 64
+"""Rows of a graph from which more at once gain little, unless the problem says how many fit a cache."""
 
 
 class BatchOracle(Oracle):
@@ -34,7 +38,7 @@ class BatchOracle(Oracle):
         self.trials = trials
         self.rows: Rows | None = None
         self.common = 0
-        self.extra: torch.Tensor | None = None
+        self.extra: Tensor | None = None
         roles = torch.tensor([role == "buffer" for role in self.layout.roles])
         buffers = roles.repeat_interleave(torch.tensor(self.layout.sizes)).nonzero().squeeze(1)
         self._buffers = buffers.to(problem.device) if len(buffers) else None
@@ -62,7 +66,7 @@ class BatchOracle(Oracle):
         self.extra = None if self.extra is None else self.extra[rows]
         self._drawn = False
 
-    def evaluations(self) -> int | torch.Tensor:
+    def evaluations(self) -> int | Tensor:
         """Gradient evaluations so far: one number where all trials made as many, else one a trial."""
         return self.common if self.extra is None else self.common + self.extra
 
@@ -171,55 +175,73 @@ class _Products:
     """A matrix of each trial that one question was about; what differentiates is built for the first product.
 
     That is a graph of all trials that it was built for, and costs as much where one of them is asked about. Once less than
-    half of them are left, it is built anew for these alone; bits do not change.
+    half of its rows are left, it is built anew for these alone. Of several vectors, as many go together as make TOGETHER
+    rows, in a graph that has each trial as often. Bits do not change.
     """
 
     def __init__(self, oracle: BatchOracle, matrix: Matrix, params: Params, rows: Rows | None):
         self.oracle, self.make, self.params, self.rows = oracle, PRODUCTS[matrix], params, rows
         self.held: Rows | None = None
         """Rows of params that the graphs have."""
-        self.graphs: list[tuple[slice, list[Vectors]]] = []
+        self.copies = 1
+        """How often they have each, one after the other."""
+        self.graphs: list[tuple[slice, list[Times]]] = []
         """Of the chunks of these, one for each minibatch."""
 
-    def __call__(self, v: Params, rows: Rows | None = None) -> Params:
-        oracle = self.oracle
+    def __call__(self, v: Params | Vectors, rows: Rows | None = None) -> Tensor:
+        if v.ndim == 2:
+            return self._together(v[:, None], rows)[:, 0]
+        most = max(1, (self.oracle.problem.loss_chunk or TOGETHER) // len(v))
+        return torch.cat([self._together(part, rows) for part in v.split(most, dim=1)], dim=1)
+
+    def _together(self, v: Vectors, rows: Rows | None) -> Vectors:
+        oracle, count = self.oracle, v.shape[1]
         whose = rows if self.rows is None else self.rows if rows is None else self.rows[rows]
-        oracle._count(2 * len(oracle.steps), whose)
-        place, held = self._places(rows, whose)
-        whole = v.new_zeros(held, v.shape[1]).index_copy_(0, place, v)
+        oracle._count(2 * count * len(oracle.steps), whose)
+        place = self._places(rows, whose, count)
+        whole = v.new_zeros(self.graphs[-1][0].stop, v.shape[2]).index_copy_(0, place, v.flatten(0, 1))
         if oracle._buffers is not None:
             whole[:, oracle._buffers] = 0
         made = torch.cat([_mean_of([product(whole[part]) for product in graphs]) for part, graphs in self.graphs])
         if oracle._buffers is not None:
             made[:, oracle._buffers] = 0
-        return made[place]
+        return made[place].view(v.shape)
 
-    def _places(self, rows: Rows | None, whose: Rows | None) -> tuple[Rows, int]:
-        """Where in the graphs these rows of params stand, and how many rows the graphs have."""
+    def _places(self, rows: Rows | None, whose: Rows | None, count: int) -> Int64[Tensor, "_"]:
+        """Where in the graphs so many copies of these rows of params stand."""
         wanted = torch.arange(len(self.params), device=self.params.device) if rows is None else rows
-        if self.held is not None:
-            places = torch.full((len(self.params),), -1, device=wanted.device)
-            places[self.held] = torch.arange(len(self.held), device=wanted.device)
-            place = places[wanted]
-            if 2 * len(wanted) >= len(self.held) and bool((place >= 0).all()):
-                return place, self.graphs[-1][0].stop
-        self._build(wanted, whose)
-        return torch.arange(len(wanted), device=wanted.device), self.graphs[-1][0].stop
+        place = self._found(wanted, count)
+        if place is None:
+            self._build(wanted, whose, count)
+            place = torch.arange(len(wanted), device=wanted.device)
+        return (place[:, None] * self.copies + torch.arange(count, device=place.device)).flatten()
 
-    def _build(self, wanted: Rows, whose: Rows | None) -> None:
-        problem, params = self.oracle.problem, self.params[wanted]
-        if len(wanted) == 1 and self.oracle.trials > 1 and whose is not None:
-            params, whose = params.expand(2, -1), whose.expand(2)
-        batches = self.oracle._batches_of(whose)
+    def _found(self, wanted: Rows, count: int) -> Rows | None:
+        """Which of the rows held these are; None where the graphs lack some, or have more than twice as many."""
+        if self.held is None or not count <= self.copies <= 2 * count * len(wanted) / len(self.held):
+            return None
+        places = torch.full((len(self.params),), -1, device=wanted.device)
+        places[self.held] = torch.arange(len(self.held), device=wanted.device)
+        place = places[wanted]
+        return place if bool((place >= 0).all()) else None
+
+    def _build(self, wanted: Rows, whose: Rows | None, copies: int) -> None:
+        problem = self.oracle.problem
+        self.held, self.copies = wanted, copies
+        if copies > 1:
+            whose = (wanted if whose is None else whose).repeat_interleave(copies)
+            wanted = wanted.repeat_interleave(copies)
+        elif len(wanted) == 1 and self.oracle.trials > 1 and whose is not None:
+            wanted, whose = wanted.expand(2), whose.expand(2)
+        params, batches = self.params[wanted], self.oracle._batches_of(whose)
         parts = chunks(len(params), problem.loss_chunk or len(params))
-        self.held = wanted
         self.graphs = [
             (part, [self.make(problem, params[part], None if b is None else select(b, part)) for b in batches])
             for part in parts
         ]
 
 
-def _mean_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
+def _mean_of(values: Sequence[Tensor]) -> Tensor:
     return values[0] if len(values) == 1 else sum(values[1:], values[0]) / len(values)
 
 

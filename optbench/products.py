@@ -10,11 +10,11 @@ from torch import Tensor
 from .interfaces import Batch, Matrix, Params, Problem
 from .nn.attention import unfused_attention
 
-Vectors = Callable[[Params], Params]
+Times = Callable[[Params], Params]
 """v `[trials, n]` → A v `[trials, n]`."""
 
 
-def hessian_product(problem: Problem, params: Params, batch: Batch) -> Vectors:
+def hessian_product(problem: Problem, params: Params, batch: Batch) -> Times:
     """v ↦ H v of each trial, by differentiating the gradient along v.
 
     Source: Pearlmutter, "Fast exact multiplication by the Hessian", Neural Computation 6 (1994), 147–160.
@@ -27,7 +27,7 @@ def hessian_product(problem: Problem, params: Params, batch: Batch) -> Vectors:
     return lambda v: torch.autograd.grad(grad, at, v, retain_graph=True, materialize_grads=True)[0]
 
 
-def gauss_newton_product(problem: Problem, params: Params, batch: Batch) -> Vectors:
+def gauss_newton_product(problem: Problem, params: Params, batch: Batch) -> Times:
     """v ↦ Jᵀ ∇²L J v of each trial, for a loss L(z) of outputs z with the derivative J.
 
     J v is found by going back twice: Jᵀ u is linear in u, and its derivative along v is J v.
@@ -60,7 +60,7 @@ def gauss_newton_product(problem: Problem, params: Params, batch: Batch) -> Vect
     return product
 
 
-PRODUCTS: dict[Matrix, Callable[[Problem, Params, Batch], Vectors]] = {
+PRODUCTS: dict[Matrix, Callable[[Problem, Params, Batch], Times]] = {
     "hessian": hessian_product,
     "gauss_newton": gauss_newton_product,
 }

@@ -88,10 +88,8 @@ def run_trials(
         if len(parts) > 1:
             chosen = select(chosen, torch.arange(len(seeds))[part])
         trials = Trials(problem, *chosen, list(seeds[part]), steps, stepper)
-        if trials_at_once == 1 and not outcomes:
-            Trials(problem, *chosen, list(seeds[part]), steps, stepper).step(
-                0
-            )  # warms up, so that the first clock is fair
+        if trials_at_once == 1 and not outcomes:  # warms up, so that the first clock is fair
+            Trials(problem, *chosen, list(seeds[part]), steps, stepper).step(0)
         looked.append(Measured(trials, list(seeds[part]), instruments or {}))
         outcomes.append(_run(trials, len(seeds[part]), curves, test, trials_at_once == 1, until, looked[-1]))
     recording = _joined([o.recording for o in outcomes])

@@ -159,6 +159,26 @@ def test_a_product_counts_two_evaluations_of_each_trial_that_it_is_made_for() ->
 
 
 @pytest.mark.parametrize("matrix", ["hessian", "gauss_newton"])
+@pytest.mark.parametrize("name", ["mlp", "cnn", "logistic_regression", "rosenbrock"])
+def test_several_vectors_at_once_have_the_products_and_counts_that_they_have_one_by_one(name: str, matrix: Any) -> None:
+    problem = build("problem", name, NETWORKS[name])
+    penalty = MODIFIERS["l2"](strength=column(*(0.1 * k for k in range(len(SEEDS)))))
+    found = []
+    for together in (True, False):
+        oracle, x = asked(problem)
+        changed, _ = penalty.wrap(oracle, (), 0)
+        _, _, product = changed.curved(matrix, x)
+        v = torch.stack([vectors(x, seed) for seed in range(23)], dim=1)
+        for rows in (None, torch.tensor([0, 2, 4]), torch.tensor([3, 3])):  # two of three of 64 // 5 vectors, and fewer
+            own = v if rows is None else v[rows]
+            made = product(own, rows) if together else torch.stack([product(u, rows) for u in own.unbind(1)], dim=1)
+            found.append((made, oracle.evaluations()))
+    for (made, count), (expected, counted) in zip(found[:3], found[3:], strict=True):
+        assert torch.equal(made, expected)
+        assert torch.equal(torch.as_tensor(count), torch.as_tensor(counted))
+
+
+@pytest.mark.parametrize("matrix", ["hessian", "gauss_newton"])
 def test_several_minibatches_give_the_mean_of_their_matrices_and_count_each(matrix: Any) -> None:
     oracle, x = asked(TinyNet())
     v, each = vectors(x), []

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ..interfaces import Factors, Hyper, Layout, Loss, Matrix, Oracle, Params, Product, Rows
+from ..interfaces import Factors, Hyper, Layout, Loss, Matrix, Oracle, Params, Product, Rows, Vectors
 
 Change = Callable[[Params, Loss, Params, Rows | None], tuple[Loss, Params]]
 Bend = Callable[[Params, Rows | None], Params]
@@ -41,9 +41,12 @@ class DerivedOracle(Oracle):
         if bend is None:
             return loss, grad, product
 
-        def bent(v: Params, rows: Rows | None = None) -> Params:
+        def bent(v: Params | Vectors, rows: Rows | None = None) -> Tensor:
             whose = rows if asked is None else asked if rows is None else asked[rows]
-            return product(v, rows) + bend(v, whose)
+            if v.ndim == 3:
+                whose = torch.arange(len(v), device=v.device) if whose is None else whose
+                whose = whose.repeat_interleave(v.shape[1])
+            return product(v, rows) + bend(v.reshape(-1, v.shape[-1]), whose).view(v.shape)
 
         return loss, grad, bent
 

@@ -60,16 +60,13 @@ def rate(lr: Hyper, like: Params) -> Float[Tensor, "trials 1"]:
 
 
 def dense(product: Product, grad: Params, rows: Rows) -> Dense:
-    """The matrices of these trials, column by column.
+    """The matrices of these trials, from the columns of the identity.
 
     What the loss does not depend on, such as moving statistics, has neither curvature nor gradient; it gets the curvature 1.
     """
     n = grad.shape[1]
-    unit, made = grad.new_zeros(len(rows), n), grad.new_empty(len(rows), n, n)
-    for k in range(n):
-        unit[:, k] = 1
-        made[:, k] = product(unit, rows)
-        unit[:, k] = 0
+    identity = torch.eye(n, dtype=grad.dtype, device=grad.device)
+    made = product(identity.expand(len(rows), n, n), rows)
     made = 0.5 * (made + made.mT)
     unused = (made == 0).all(dim=2) & (grad[rows] == 0)
     return made + torch.diag_embed(unused.to(made.dtype))

@@ -15,6 +15,8 @@ from .errors import near as near
 
 AT_START = "it is looked at before the first step alone"
 """Why a setting can have no schedule."""
+LARGEST = 2**53
+"""The whole numbers up to it are exact in float64."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def check_value(owner: str, name: str, value: Any, default: Any, legal: Range) -
     """Raise a ValueError or TypeError, one clear line, if a value breaks its range or is of another type than the default."""
     if value is None and legal.optional:
         return
+    if isinstance(value, Tensor) and (legal.choices or isinstance(default, bool)):
+        raise TypeError(f"{owner}: {name} is no number, so it must be the same in all trials and cannot be searched")
     if legal.choices:
         if value not in legal.choices:
             words = [str(choice) for choice in legal.choices]
@@ -145,3 +149,5 @@ def check_value(owner: str, name: str, value: Any, default: Any, legal: Range) -
         raise ValueError(f"{owner}: {name} must lie in {legal}, got {value:g}")
     elif legal.whole and value != int(value):
         raise TypeError(f"{owner}: {name} must be a whole number, got {value!r}")
+    elif legal.whole and abs(value) > LARGEST:
+        raise ValueError(f"{owner}: {name} must be a whole number of at most 2**53, got {value:g}")

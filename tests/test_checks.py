@@ -42,6 +42,7 @@ def column(*values: float) -> torch.Tensor:
         {"most": 2},
         {"count": 1},
         {"count": 4.0},
+        {"count": 2**53},
         {"pair": [0, 0.5]},
         {"pair": (column(0.1, 0.2), 0.5)},
         {"way": "down"},
@@ -81,6 +82,9 @@ def test_values_within_their_range_pass(settings: dict[str, Any]) -> None:
         ({"rate": None}, "rate must be a number, got None"),
         ({"rate": [0.1]}, "rate must be a number"),
         ({"way": ["up"]}, "way must be one of"),
+        ({"flag": column(0, 1)}, "^Sample: flag is no number, so it must be the same in all trials"),
+        ({"way": column(0, 1)}, "^Sample: way is no number, so it must be the same in all trials"),
+        ({"count": 1e30}, r"count must be a whole number of at most 2\*\*53, got 1e\+30"),
     ],
 )
 def test_a_value_outside_is_named_with_its_rule(settings: dict[str, Any], said: str) -> None:

@@ -34,14 +34,17 @@ def required(cls: type[torch.optim.Optimizer]) -> list[str]:
 
 
 def unlike(value: Any, default: Any) -> str | None:
-    """What a word should be that stands where the default is a number or a truth value; None where all is well."""
-    if not isinstance(value, str) or not isinstance(default, (int, float)):
+    """What a value should be that cannot stand where the default is a number, a truth value or several; None where all is well."""
+    many = isinstance(value, (list, tuple))
+    if isinstance(default, (list, tuple)) and default and isinstance(value, (int, float, str)):
+        return f"a list of {len(default)}, such as {yaml(list(default))}"
+    if not (many or isinstance(value, str)) or not isinstance(default, (int, float)):
         return None
     if isinstance(default, bool):
         return "true or false"
     try:
         float(value)
-    except ValueError:
+    except (ValueError, TypeError):
         return "a number"
     return None
 

@@ -68,7 +68,7 @@ class FromTorch(Optimizer[FromTorchState]):
 
     A closure's first call is answered from the batch if it asks at the point of the batch, and later ones one at a
     time; all are counted. Gradients carry no graph, so that no class can differentiate them. A trial whose gradient is not
-    finite ends alone if its step raises an error.
+    finite, or whose numbers overflow, ends alone if its step raises an error.
 
     In a configuration params, share and attributes stand beside the class's own settings. Every class of torch.optim has an
     entry torch/… but SparseAdam, which wants sparse gradients: no problem has them.
@@ -153,6 +153,11 @@ class FromTorch(Optimizer[FromTorchState]):
         lr = self.settings.get("lr", defaults(self.wrapped).get("lr"))
         return 1.0 if lr is None else lr if isinstance(lr, Tensor) and lr.ndim > 0 else float(lr)
 
+    def rate(self, before: FromTorchState, after: FromTorchState, factor: Hyper) -> Hyper:
+        """lr · factor, in the type of the parameters: the class itself is given every digit of its settings."""
+        lr = self.lr * factor
+        return lr.to(after.workspace.like) if isinstance(lr, Tensor) else lr
+
     def init(self, params: Params, layout: Layout) -> FromTorchState:
         builder = self._builder()
         equal: dict[str, list[int]] = {}
@@ -204,7 +209,7 @@ class FromTorch(Optimizer[FromTorchState]):
                     shared.optimizer.step(*closure)
                 except Exception as error:
                     finite = finite or grad.isfinite().all(dim=1).tolist()
-                    if finite[shared.trials[0]]:
+                    if finite[shared.trials[0]] and not isinstance(error, OverflowError):
                         failed = f"{self.wrapped.__name__}.step failed in trial {shared.trials[0]}"
                         raise RuntimeError(f"{failed}: {error}{_graphless(error)}") from error
                     for parameter in shared.parameters:

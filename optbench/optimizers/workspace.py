@@ -88,6 +88,11 @@ class Workspace:
         self._x = [*layout.split(self._points).values()]
         self._places = [(tuple(x.shape[1:]), x.stride()[1:], x.storage_offset()) for x in self._x]
 
+    @property
+    def like(self) -> Params:
+        """A tensor of the type and on the device of the points."""
+        return self._points
+
     def room(self, trials: Sequence[int]) -> list[nn.Parameter]:
         """Parameters for these trials, which stand where those stand."""
         return [nn.Parameter(x[trials[0]] if len(trials) == 1 else x[list(trials)]) for x in self._x]

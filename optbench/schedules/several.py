@@ -64,9 +64,15 @@ class Several(Schedule):
 
 
 def flat(others: Mapping[str, Any]) -> dict[str, Any]:
-    """Schedules by the full name of their setting: those of a modifier's settings may stand in a mapping of their own."""
+    """Schedules by the full name of their setting: those of a modifier's settings may stand in a mapping of their own.
+
+    Raises:
+        UsageError: one of them is an empty mapping.
+    """
     found: dict[str, Any] = {}
     for key, part in others.items():
+        if part == {}:
+            raise UsageError(f"schedules.{key} names no schedule; write schedules.{key}=linear, for instance")
         inner = part if isinstance(part, Mapping) and "name" not in part else None
         found |= {key: part} if inner is None else {f"{key}.{name}": item for name, item in inner.items()}
     return found

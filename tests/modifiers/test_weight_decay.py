@@ -9,14 +9,18 @@ import pytest
 import torch
 from contracts import Loop, TinyNet, torch_path
 
+from optbench.modifiers.ema import EMA
 from optbench.modifiers.weight_decay import WeightDecay
 from optbench.optimizers.adam import Adam
 from optbench.optimizers.adamw import AdamW
 from optbench.optimizers.dadapt_adam import DAdaptAdam
 from optbench.optimizers.dadapt_sgd import DAdaptSGD
 from optbench.optimizers.dog import DoG
+from optbench.optimizers.from_torch import FromTorch
 from optbench.optimizers.lion import Lion
 from optbench.optimizers.prodigy import Prodigy
+from optbench.optimizers.sgd import SGD
+from optbench.registry import build
 from optbench.schedules.linear import Linear
 
 
@@ -25,6 +29,17 @@ def test_on_adam_it_is_adamw(strength: float) -> None:
     path = Loop(TinyNet(), Adam(lr=0.03), [1], modifiers=[WeightDecay(strength=strength)]).run(100)[:, 0]
     bare = torch_path(TinyNet(), torch.optim.AdamW, 1, 100, lr=0.03, weight_decay=strength)
     torch.testing.assert_close(path, bare, rtol=1e-9, atol=1e-9)
+
+
+def test_it_decays_torch_classes_with_rates_of_their_own_in_single_precision() -> None:
+    problem, lr = build("problem", "mlp", {"data": "iris", "hidden": (3,)}), torch.tensor([[0.1], [0.02]]).double()
+    torchs = FromTorch(cls=torch.optim.SGD, settings={"lr": lr})
+    paths = [
+        Loop(problem, rule, [1, 2], modifiers=[WeightDecay(strength=0.4), EMA()]).run(20)
+        for rule in (torchs, SGD(lr=lr.float()))
+    ]
+    assert paths[0].dtype == torch.float32
+    torch.testing.assert_close(*paths)
 
 
 def test_it_follows_the_schedule() -> None:

@@ -75,6 +75,19 @@ def test_a_class_that_wants_groups_of_its_own_is_told_how_to_give_them(settings:
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("cls", "settings", "said"),
+    [
+        (torch.optim.Adam, {"betas": 0.9}, r"^Adam: betas must be a list of 2, such as \[0.9, 0.999\], got 0.9$"),
+        (torch.optim.ASGD, {"t0": [1, 2]}, r"^ASGD: t0 must be a number, got \[1, 2\]$"),
+        (torch.optim.SGD, {"nesterov": [True]}, r"^SGD: nesterov must be true or false, got \[True\]$"),
+    ],
+)
+def test_one_number_and_several_are_told_apart(cls: Any, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        FromTorch(cls=cls, settings=settings)
+
+
 class Wrapper(torch.optim.Optimizer):
     """Steps with an optimizer of the class given."""
 

@@ -207,6 +207,13 @@ def test_a_trial_whose_step_raises_after_it_diverged_ends_alone() -> None:
     assert run.params.isfinite().all(dim=1).tolist() == [True, False, True]
 
 
+def test_a_trial_whose_numbers_overflow_ends_alone() -> None:
+    rule = FromTorch(cls=torch.optim.LBFGS, settings={"lr": column(1e-3, 1e20, 1e-3)})
+    run = Loop(Rosenbrock(), rule, [0, 1, 2])
+    run.run(20)
+    assert run.params.isfinite().all(dim=1).tolist() == [True, False, True]
+
+
 def test_an_error_in_a_healthy_trial_names_class_and_trial() -> None:
     class Broken(torch.optim.SGD):
         """Raises in every step."""

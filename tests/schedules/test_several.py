@@ -219,6 +219,7 @@ def test_without_them_a_run_is_the_same_as_ever_and_with_them_another() -> None:
             ["optimizer=sgd", "modifier=weight_decay", "schedules.weight_decay=linear"],
             "weight_decay is a modifier; say which of its numbers: schedules.weight_decay.strength",
         ),
+        (["schedules.momentum={}"], "^schedules.momentum names no schedule; write schedules.momentum=linear"),
         (["schedules.lr=linear"], "schedules.lr: the schedule of the rate is given by schedule="),
         (
             ["optimizer=adamw", "optimizer.weight_decay=0", "schedules.weight_decay=linear"],

@@ -170,9 +170,9 @@ def _what(solved: pd.DataFrame) -> str:
     for role, words in (
         (
             "default",
-            "**With the default settings.** They are those of the source, or of the reference where the source gives none: "
-            "gradient methods have no rate of their own, and 10⁻³ is torch's. Most are meant for long training of large "
-            "networks: with 10⁻³ Adam moves each parameter by less than 1 in 1,000 steps. Methods that find the length of "
+            "**With the default settings.** They are those of the source or of the reference, as are rates where one is "
+            "recommended: gradient methods have none of their own, and 10⁻³ is torch's. Most are meant for long training of "
+            "large networks: with 10⁻³ Adam moves each parameter by less than 1 in 1,000 steps. Methods that find the length of "
             "their steps are meant to be used as they stand here.",
         ),
         (

@@ -69,6 +69,8 @@ def _index() -> str:
     return page(
         "Schedules",
         "Factors on the learning rate, and on any other setting (`schedules={momentum: one_cycle_momentum}`), as a function "
-        f"of the step. Drawn over {STEPS} steps: with the defaults (blue), and with other settings (dashed).",
+        f"of the step. Drawn over {STEPS} steps: with the defaults (blue), and with other settings (dashed).\n\n"
+        "Lengths and times up to 1 are parts of the run, above 1 they are numbers of steps. They are rounded to whole steps, "
+        "and are one step at least; the cycles of `cyclic` and `cosine_restarts` are not rounded.",
         table(("name", "curve", "what it is", "same result as"), rows),
     )

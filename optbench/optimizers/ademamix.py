@@ -31,7 +31,7 @@ class AdEMAMix(FirstOrder[AdEMAMixState]):
         x ← (1 − lr · weight_decay) · x − lr · (m / (1 − β₁ᵗ) + α(t) · slow) / (√(v / (1 − β₂ᵗ)) + eps)
 
         α(t) = α · min(t / alpha_steps, 1)
-        1 / ln β₃(t) = (1 − τ) / ln β₁ + τ / ln β₃,    τ = min(t / beta3_steps, 1)
+        1 / ln β₃(t) = (1 − τ) / ln β₁ + τ / ln β₃,    τ = min(t / beta3_steps, 1),    β₃(t) at most β₃
 
     The slow mean's half-life, some 7,000 steps with β₃ = 0.9999, so grows evenly from that of β₁; its bias towards zero is
     not corrected. The paper sets both numbers of steps to the length of the run. The authors' code adds 1e-8 to β under

@@ -28,8 +28,9 @@ class AMSGrad(FirstOrder[AMSGradState]):
         m ← β₁ m + (1 − β₁) g                 v ← β₂ v + (1 − β₂) g²                 largest ← max(largest, v)
         x ← x − lr · (m / (1 − β₁ᵗ)) / (√(largest / (1 − β₂ᵗ)) + eps)
 
-    A rare large gradient is not forgotten, so no parameter's step is lengthened again: Adam fails to converge on some
-    convex problems because it is. The paper corrects no bias and has no eps; this is torch's form, which does and has.
+    A rare large gradient is not forgotten; Adam fails to converge on some convex problems because it lengthens the steps
+    again after one. The paper corrects no bias, so that no step is ever lengthened there, and has no eps; this is torch's
+    form, which has both: while 1 − β₂ᵗ still grows, steps grow with its root.
 
     Args:
         lr: step length, in units of the parameters.

@@ -41,7 +41,7 @@ class GaussNewton(Converging[GaussNewtonState]):
     exact where the outputs are linear in x and L is quadratic. All of a step looks at one batch: damping made for
     minibatches has the noise of each.
 
-    G is found column by column: a step counts 1 + 2n evaluations and one for each s that is tried; only trials without
+    G is found from products with unit vectors: a step counts 1 + 2n evaluations and one for each s that is tried; only trials without
     success try again. A trial whose gradient is zero or not finite stays where it is; where the objective is fixed, such a
     trial has converged, as one has whose step is too short to move it, and is asked nothing more unless a modifier moves it
     or its rate rises.

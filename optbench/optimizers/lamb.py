@@ -38,7 +38,7 @@ class LAMB(FirstOrder[LAMBState]):
         eps: floor of the denominator, in units of the gradient.
         weight_decay: part of the parameters that is added to Adam's direction.
         bias_correction: divide by 1 − βᵗ. The paper's third version and many codes do not.
-        longest: bound on ‖x‖ in the ratio, in units of the parameters; null for none. The authors' first code had 10.
+        longest: bound on ‖x‖ in the ratio, in units of the parameters; null for none. pytorch_optimizer has 10.
         scaled: `weights` leaves biases and the scales and shifts of norms out, as is the practice; `all` scales every layer.
 
     Raises:

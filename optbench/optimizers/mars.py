@@ -46,7 +46,7 @@ class MARS(FirstOrder[MARSState]):
 
     Source: Yuan et al., "MARS: unleashing the power of variance reduction for training large models", ICML 2025,
     Algorithms 1 and 2, https://arxiv.org/abs/2411.10438. Same result as pytorch_optimizer.MARS(optimize_1d=True) where
-    eps is 0, which stands elsewhere there.
+    eps is 0, which stands elsewhere there, but for the 1e-15 that it adds to v.
     """
 
     family: ClassVar[str] = "adaptive"

@@ -34,11 +34,11 @@ class Muon(FirstOrder[MuonState]):
         U ← U / ‖U‖;   ns_steps times:  U ← a U + b (U Uᵀ) U + c (U Uᵀ)² U
         X ← (1 − lr · weight_decay) X − lr · q · U
 
-    U comes near the orthogonal matrix closest to it: every singular value ends between about 0.7 and 1.2. q = √(rows /
-    columns), at least 1, or 0.2 √(the larger of both). Convolution kernels are matrices of output channels × the rest.
-    What has one row or column, biases and landscapes take AdamW's step with the rate lr · vector_rate. The authors give
-    embeddings and the last layer to AdamW too; here they are matrices like others. The iteration runs in the precision
-    of the parameters; theirs runs in bfloat16.
+    U comes near the orthogonal matrix closest to it: its singular values end between about 0.7 and 1.2, but for those that
+    were below about 0.0015 of ‖U‖, which stay smaller, or zero. q = √(rows / columns), at least 1, or 0.2 √(the larger of
+    both). Convolution kernels are matrices of output channels × the rest. What has one row or column, biases and landscapes
+    take AdamW's step with the rate lr · vector_rate. The authors give embeddings and the last layer to AdamW too; here they
+    are matrices like others. The iteration runs in the precision of the parameters; theirs runs in bfloat16.
 
     Args:
         lr: length of a matrix's step, as a spectral norm.

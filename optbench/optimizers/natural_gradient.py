@@ -30,7 +30,7 @@ class NaturalGradient(Optimizer[NaturalGradientState]):
     error (a normal law whose variance makes L its −log p). Labels do not enter F there, so that nothing is drawn. A penalty
     adds its own second derivative to F, as if it were a prior. Sums of squares are taken as −log p of normal residuals.
 
-    F is found column by column: a step counts 1 + 2n evaluations. Where F + damping I is singular, −g stands in. A trial
+    F is found from products with unit vectors: a step counts 1 + 2n evaluations. Where F + damping I is singular, −g stands in. A trial
     whose gradient is zero or not finite stays where it is, and costs one evaluation.
 
     Args:

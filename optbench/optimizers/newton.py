@@ -43,7 +43,7 @@ class Newton(Converging[NewtonState]):
     along negative curvature and lets the line search shorten it, `saddle_free` leaves a saddle as fast as it would come to
     a minimum of the same curvature.
 
-    The Hessian is that of the step's batch, found column by column: a step counts 1 + 2n evaluations and those of the line
+    The Hessian is that of the step's batch, found from products with unit vectors: a step counts 1 + 2n evaluations and those of the line
     search, and solving takes time of the order n³. Where the solver of `plain` finds the matrix singular, −g stands in. A
     trial whose gradient is zero or not finite stays where it is; one that stays has converged where the objective is fixed,
     and is asked nothing more unless a modifier moves it or its rate rises.

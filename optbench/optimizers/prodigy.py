@@ -41,7 +41,8 @@ class Prodigy(FirstOrder[ProdigyState]):
         d̂ ← d_coef · r / ‖s‖₁,   d ← the largest d̂ so far, at most growth_rate · d
         x ← x − γ · (m / (√v + d · eps) + weight_decay · x)
 
-    γ is made with d as it was, and only eps is multiplied by the new d.
+    γ is made with d as it was, and only eps is multiplied by the new d. As long as d is d0, it takes the value of d̂ as it is,
+    whatever growth_rate says.
 
     Args:
         lr: multiple of the estimated rate; 1 is the method. Schedules multiply it.
@@ -51,7 +52,7 @@ class Prodigy(FirstOrder[ProdigyState]):
         weight_decay: part of the parameters that a step of γ = 1 takes away.
         d0: first estimate, in units of the parameters; small.
         d_coef: multiple of the estimate; the way to tune the method.
-        growth_rate: most that the estimate grows by in one step; null for any growth.
+        growth_rate: most that the estimate grows by in one step once it is no longer d0; null for any growth.
         use_bias_correction: Adam's correction for the first steps.
         safeguard_warmup: leave the rate out of s, for schedules that warm up.
 

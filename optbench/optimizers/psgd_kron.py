@@ -67,7 +67,8 @@ class PSGDKron(FirstOrder[PSGDKronState]):
 
     Source: Li, "Preconditioned stochastic gradient descent", IEEE Transactions on Neural Networks and Learning Systems 29
     (2018), 1454-1466, https://arxiv.org/abs/1512.04202; Pooladzandi & Li, 2024, https://arxiv.org/abs/2402.04553. Same
-    result as pytorch_optimizer.Kron with the same noise and without its balancing of factors against overflow in bfloat16.
+    result for matrices as pytorch_optimizer.Kron with the same noise and without its balancing of factors against overflow
+    in bfloat16; there vectors have a factor too.
     """
 
     family: ClassVar[str] = "matrix"

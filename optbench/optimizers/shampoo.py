@@ -41,12 +41,16 @@ class Shampoo(FirstOrder[ShampooState]):
     Convolution kernels are matrices of output channels × the rest. What has one row or column, biases and landscapes take
     AdamW's step with the rate lr · vector_rate.
 
+    With precondition_frequency above 1 a step has the roots of an earlier sum, the first ones those of the first gradient
+    alone. Directions that no gradient had by then are lengthened up to 1 / √eps times, so that steps may blow up: above all
+    with small batches, whose gradients leave many directions out. A larger eps or a smaller lr is needed there.
+
     Args:
-        lr: length of the first step of a matrix, as a spectral norm; later ones shrink as 1/√t.
+        lr: length of the first step of a matrix, as a spectral norm; with fresh roots later ones shrink as 1/√t.
         momentum: decay of the running mean, in [0, 1).
         weight_decay: part of the parameters that a step of lr = 1 takes away.
         precondition_frequency: steps between two computations of the roots, the expensive part.
-        eps: first value of L and R, in units of the gradient squared.
+        eps: first value of L and R, in units of the gradient squared; bounds how much a new direction is lengthened.
         vector_rate: AdamW's rate as a part of lr.
         vector_betas: decay of AdamW's running means, each in [0, 1).
         vector_eps: floor of AdamW's denominator, in units of the gradient.
@@ -55,9 +59,9 @@ class Shampoo(FirstOrder[ShampooState]):
         ValueError: a value lies outside its range; the message names the trial.
 
     Source: Gupta, Koren & Singer, "Shampoo: preconditioned stochastic tensor optimization", ICML 2018, Algorithm 1,
-    https://arxiv.org/abs/1802.09568, which whitens vectors as well and puts no momentum into the algorithm. Same result as
-    pytorch_optimizer.Shampoo without momentum, which keeps a mean of whitened gradients instead, but for kernels: there each
-    of their dimensions has a factor, here they are matrices.
+    https://arxiv.org/abs/1802.09568, which whitens vectors as well and puts no momentum into the algorithm. Same result for
+    matrices as pytorch_optimizer.Shampoo without momentum, which keeps a mean of whitened gradients instead, with fresh
+    roots in each step. There vectors are whitened too, and each dimension of a kernel has a factor, where here it is a matrix.
     """
 
     family: ClassVar[str] = "matrix"

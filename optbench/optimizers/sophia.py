@@ -54,7 +54,7 @@ class Sophia(Optimizer[SophiaState]):
 
     Source: Liu et al., "Sophia: a scalable stochastic second-order optimizer for language model pre-training", ICLR
     2024, Algorithms 1 and 3, https://arxiv.org/abs/2305.14342. Same result as pytorch_optimizer.SophiaH with rate
-    lr / γ, clipping at γ and floor eps / γ, given the same estimates.
+    lr / γ, weight decay γ · weight_decay, clipping at γ and floor eps / γ, given the same estimates.
     """
 
     family: ClassVar[str] = "second order"

@@ -41,6 +41,17 @@ def test_a_rare_large_gradient_is_not_forgotten() -> None:
         assert (before - x).item() == pytest.approx(g / (50 / (1 - 0.5**t)) ** 0.5, rel=1e-14)
 
 
+def test_while_the_bias_correction_falls_steps_grow_with_its_root() -> None:
+    rule, x = AMSGrad(lr=1.0, betas=(0.0, 0.999), eps=0.0), torch.zeros(1, 1, dtype=torch.float64)
+    state, lengths = rule.init(x, Layout.point(1)), []
+    for g in (1.0, 1e-3, 1e-3):
+        after, state = rule.update(x, torch.full_like(x, g), state, 1.0)
+        lengths.append((x - after).item() / g)
+        x = after
+    roots = [(1 - 0.999**t) ** 0.5 for t in (1, 2, 3)]
+    assert lengths == pytest.approx([root / roots[0] for root in roots])
+
+
 def test_while_the_mean_square_only_grows_it_is_adam_bit_for_bit() -> None:
     ours, adam, x = AMSGrad(lr=0.1), Adam(lr=0.1), torch.zeros(2, 3, dtype=torch.float64)
     a, b, y = ours.init(x, Layout.point(3)), adam.init(x, Layout.point(3)), x

@@ -74,6 +74,18 @@ def test_a_step_has_the_gradients_singular_vectors_and_values_near_one(shape: tu
         assert ((inner.diagonal() > 0.6) & (inner.diagonal() < 1.25)).all()
 
 
+def test_small_singular_values_come_less_near_and_zeros_stay() -> None:
+    values = torch.tensor([1.0, 0.3, 0.01, 0.002, 0.0005, 1e-4, 0.0], dtype=torch.float64)
+    layout, x = Layout(("w",), ((7, 7),), ("weight",)), torch.zeros(1, 49, dtype=torch.float64)
+    after, _ = Muon(lr=1.0).update(x, values.diag().view(1, 49), Muon().init(x, layout), 1.0)
+    found = -after.view(7, 7).diagonal()
+    near = values / values.norm() > 0.0015
+    assert near.tolist() == [True] * 4 + [False] * 3
+    assert ((found[near] > 0.65) & (found[near] < 1.25)).all()
+    assert (found[~near] < 0.65).all()
+    assert found[-1] == 0
+
+
 def test_the_scale_of_a_gradient_does_not_matter() -> None:
     problem = TinyNet()
     layout, x = problem.layout, problem.start([1])

@@ -43,6 +43,18 @@ def test_the_estimate_comes_near_the_distance_and_stays_below_it() -> None:
     assert ((part > 0.1) & (part <= 1.0)).all()
 
 
+def test_the_growth_of_the_estimate_is_bounded_once_it_is_no_longer_d0() -> None:
+    run, d = Loop(Rosenbrock(), Prodigy(growth_rate=1.02), [0, 1]), []
+    for _ in range(30):
+        run.run(1)
+        d.append(run.state.d)
+    ratios = torch.cat(d, dim=1)[:, 1:] / torch.cat(d, dim=1)[:, :-1]
+    first = torch.cat(d, dim=1)[:, :-1] == 1e-6
+    assert (ratios[first] > 1.02 + 1e-9).any()
+    assert (ratios[~first] <= 1.02 + 1e-9).all()
+    assert (ratios[~first] > 1.02 - 1e-9).any()
+
+
 def test_trials_without_a_gradient_stay_and_are_finite() -> None:
     rule, x = Prodigy(), torch.ones(2, 3, dtype=torch.float64)
     state = rule.init(x, Layout.point(3))

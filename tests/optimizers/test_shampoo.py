@@ -72,6 +72,16 @@ def test_roots_are_kept_between_the_steps_that_compute_them() -> None:
     assert same == [True, False, True, True, False, True]
 
 
+def test_kept_roots_lengthen_new_directions_by_one_over_the_root_of_eps() -> None:
+    for frequency, longest in ((1, 0.1), (3, 0.1 / 0.01)):
+        rule, x = Shampoo(lr=0.1, momentum=0.0, eps=1e-4, precondition_frequency=frequency), torch.zeros(1, 4).double()
+        state = rule.init(x, LAYOUT)
+        for g in (torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])):
+            before = x
+            x, state = rule.update(x, torch.diag(g).reshape(1, 4).double(), state, rule.lr)
+        assert (x - before).abs().max().item() == pytest.approx(longest, rel=1e-3)
+
+
 def test_the_kept_roots_are_inverse_fourth_roots_of_the_sums() -> None:
     rule, x = Shampoo(), torch.zeros(1, 6, dtype=torch.float64)
     layout = Layout(("w",), ((3, 2),), ("weight",))

@@ -12,13 +12,19 @@ from optbench import registry
 from optbench.data.openml import SOURCES
 from optbench.footprint import Bowl
 from optbench.interfaces import Batch, Layout, Loss, Optimizer, Params, Problem
+from optbench.optimizers.converging import Converging
 from optbench.schedules.constant import Constant
 from optbench.trials import Trials
 
 REQUIRED: dict[str, dict[str, Any]] = {"from_torch": {"cls": "torch.optim.NAdam"}}
 """Settings without a default, by name."""
 OPTIMIZERS = list(registry.table("optimizer"))
-SECOND_ORDER = [name for name, cls in registry.table("optimizer").items() if cls.family == "second order"]
+SOLVERS = [
+    name
+    for name, cls in registry.table("optimizer").items()
+    if cls.family == "second order" or issubclass(cls, Converging)
+]
+"""Those that may need curvature, or be done with a quadratic after a few steps."""
 PROBLEMS = [
     name
     for name, cls in registry.table("problem").items()
@@ -88,7 +94,7 @@ def trial(name: str, n: int, steps: int = 1000) -> Trials:
 
 def _problem(name: str, n: int) -> Problem:
     """The sphere; a bowl that is no quadratic for methods that would be done with that; a network for one that needs layers."""
-    if name not in SECOND_ORDER:
+    if name not in SOLVERS:
         return Sphere(n=n)
     if name != "kfac":
         return Bowl(shape=_shape(n), dtype=torch.float32)

@@ -9,13 +9,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from optbench.columns import elementwise
 from optbench.meter import state_bytes
 
-from .cases import OPTIMIZERS, SECOND_ORDER, optimizer, trial
+from .cases import OPTIMIZERS, SOLVERS, optimizer, trial
 
 
 class Step:
     """Time of a step of one trial, gradient included (it is one copy): of two numbers, a matrix of 162 × 162, a long row."""
 
-    params: ClassVar = [[name for name in OPTIMIZERS if name not in SECOND_ORDER], [2, 26_244, 10_000_000]]
+    params: ClassVar = [[name for name in OPTIMIZERS if name not in SOLVERS], [2, 26_244, 10_000_000]]
     param_names: ClassVar = ["optimizer", "parameters"]
     timeout = 300
 
@@ -30,10 +30,10 @@ class Step:
         self.at = 3 + (self.at - 2) % 900
 
 
-class SecondOrderStep:
-    """Time of the fourth step of one trial, evaluations included: later ones may be those of a method that is done."""
+class SolverStep:
+    """Time of the fourth step of one trial, evaluations included; later ones may be those of a method that is done."""
 
-    params: ClassVar = [SECOND_ORDER, [2, 400, 26_244]]
+    params: ClassVar = [SOLVERS, [2, 400, 26_244]]
     param_names: ClassVar = ["optimizer", "parameters"]
     timeout = 300
     number = 1

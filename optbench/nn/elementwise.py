@@ -18,7 +18,7 @@ MULTIPLE = 64
 """Numbers that torch takes at once, at most: two registers of 512 bits with numbers of 16 bits."""
 UNEVEN = {
     *("gelu", "elu", "selu", "celu", "softplus", "mish", "silu", "sigmoid", "special_expit", "log_sigmoid"),
-    *("sinh", "cosh", "exp2", "special_exp2", "pow", "__pow__", "__rpow__", "float_power"),
+    *("sinh", "cosh", "atanh", "arctanh", "exp2", "special_exp2", "pow", "__pow__", "__rpow__", "float_power"),
 }
 """Names of torch's functions of one tensor that round by place, themselves or their derivatives [measured: values, first
 and second derivatives, float32 and float64]."""

@@ -26,6 +26,8 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "log_sigmoid": F.logsigmoid,
     "sinh": torch.sinh,
     "cosh": torch.cosh,
+    "atanh": lambda x: torch.atanh(0.9 * torch.cos(x)),
+    "arctanh": lambda x: torch.arctanh(0.9 * torch.cos(x)),
     "exp2": torch.exp2,
     "special_exp2": torch.special.exp2,
     "pow": lambda x: torch.pow(exponent=x, self=1.7),  # type: ignore[call-overload]

@@ -27,7 +27,7 @@ and second derivatives, float32 and float64]."""
 def alike(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """function(x), elementwise, each number by the same path: on a CPU x is filled up with zeros if need be.
 
-    [Large tensors of odd sizes: 1.4 of the time for gelu and its derivative; others as fast as they were.]
+    [gelu and its derivative, sizes that are no multiple of 64: 1.5 of the time, 1.06 of a step of an MLP of 61 units.]
     """
     n = x.numel()
     spare = -n % MULTIPLE

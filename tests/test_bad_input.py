@@ -48,6 +48,8 @@ CASES = [
     (["run", "optimizer.lr=[1,2]"], "lr must be a number"),
     (["run", "optimizer.lr=true"], "lr must be a number, got True"),
     (["run", "optimizer.betas=0.9"], "betas must hold 2 numbers"),
+    (["run", "problem=deep_linear", "problem.data={name: adam}"], "data is the name of a data set or PATH.py:NAME"),
+    (["run", "problem=deep_linear", "problem.data=[a,b]"], "data is the name of a data set or PATH.py:NAME"),
     (["run", "problem.n=2.5"], "n must be a whole number"),
     (["run", "problem.n=1"], "n must lie in [2, inf)"),
     (["run", "steps=many"], "steps must be a whole number of at least 1 or null, got 'many'"),

@@ -125,7 +125,7 @@ def covertype() -> Dataset:
 
 def must_be_downloaded(name: object) -> bool:
     """Whether this is the name of a data set here that is not on disk yet."""
-    return name in SOURCES and not Kept(folder() / f"{name}.npz").there
+    return isinstance(name, str) and name in SOURCES and not Kept(folder() / f"{name}.npz").there
 
 
 def _load(name: str) -> Dataset:

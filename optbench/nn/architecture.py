@@ -23,7 +23,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 NORMALISATIONS = ("none", "batch", "layer", "group")
 GROUPS = 4
-"""Groups of a group normalisation, or the largest number that divides the channels."""
+"""Groups of a group normalisation, or the largest power of two below that divides the units and leaves two in each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,8 @@ class Architecture(Learning):
     Args:
         activation: relu, leaky_relu (slope 0.01), gelu, silu, tanh or sigmoid.
         normalisation: none; batch, over the batch (and places of an image) for each unit; layer, over all units of a
-            sample; group, over a group of them. It stands between a layer and its activation.
+            sample; group, over a group of them, of two or more (of an image's channels, and its places, also of one). It
+            stands between a layer and its activation.
         initialisation: law of the weights at the start; torch: torch's own, U(±1/√m) with m inputs of a unit, biases
             alike; with any other, biases start at zero.
         input_dropout: probability that an input is set to zero in training.
@@ -67,8 +68,19 @@ class Architecture(Learning):
         return [*layers, nn.Linear(sizes[-2], sizes[-1])]
 
     def normalise(self, width: int, *, image: bool = False) -> list[nn.Module]:
-        """The normalisation of so many units or channels; none is an empty list."""
+        """The normalisation of so many units or channels; none is an empty list.
+
+        Raises:
+            ValueError: it is over a single number, of which only the bias would be left.
+        """
         groups = math.gcd(GROUPS, width)
+        if not image and groups == width:  # channels of an image may be groups of one, as they have many places
+            groups = width // 2
+        if not image and width == 1 and self.normalisation in ("layer", "group"):
+            raise ValueError(
+                f"{type(self).__name__}: normalisation={self.normalisation} needs two units or more in a layer, as of one "
+                "nothing but its bias is left"
+            )
         made = {
             "none": lambda: None,
             "batch": lambda: nn.BatchNorm2d(width) if image else nn.BatchNorm1d(width),

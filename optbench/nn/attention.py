@@ -12,8 +12,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 SHORT = 1024
 """Largest length² · d at which `ShortAttention` is the faster one for several trials on a CPU."""
-LANES = 16
-"""Samples are filled up to a multiple of this: the last numbers of a vectorised loop may take a path of other bits."""
+LANES = 64
+"""Samples are filled up to a multiple of this: the last numbers of a vectorised loop or sum may take a path of other bits,
+and sums take up to four registers of 512 bits at once."""
 
 
 def attend(together: Tensor, causal: bool) -> Tensor:

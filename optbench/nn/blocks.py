@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from .attention import attend
-from .layers import logistic
+from .elementwise import logistic
 
 Part = Callable[..., Any]
 """(name of a child, inputs…) → its output."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.func import functional_call, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from .attention import unfused_attention
+from .elementwise import Alike
 from .forward import Pass, lead
 from .layers import IN_CONTEXT, LAYERS
 
@@ -36,6 +38,8 @@ class Foreign:
         self.looped: bool | None = None
         """Runs one trial after the other; None while it is not known."""
         self._examined = self._changes_inputs = False
+        self._uneven: dict[tuple[Any, ...], bool] = {}
+        """For inputs of these sizes: something is to be made as by `alike`, which slows every operation a little."""
         self._now = _Now()
         self._copies = {True: copy.deepcopy(module).train(), False: copy.deepcopy(module).eval()}
         for mode, inner in self._copies.items():
@@ -88,9 +92,11 @@ class Foreign:
             return self._call(values, given, inside), tuple(inside.terms)
 
         dims = (0, None if run.keys is None else 0, *[0] * len(inputs))
-        with unfused_attention(), warnings.catch_warnings():
+        sizes, alike = (run.training, *(x.shape[1:] for x in inputs)), Alike()
+        with unfused_attention(), warnings.catch_warnings(), alike if self._uneven.get(sizes, True) else nullcontext():
             warnings.filterwarnings("ignore", message="There is a performance drop")  # vmap's affair, not the user's
             out, terms = vmap(one, in_dims=dims)(dict(own), run.keys, *inputs)
+        self._uneven.setdefault(sizes, alike.met)
         run.terms.extend(term.flatten() for term in terms)
         run.drawn = last[0].drawn
         return out

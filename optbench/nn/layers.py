@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .elementwise import alike
 from .forward import Pass
 
 Own = Mapping[str, Tensor]
@@ -60,10 +61,9 @@ def each(layer: nn.Module, own: Own, x: Tensor, run: Pass) -> Tensor:
     return layer(x)
 
 
-def logistic(x: Tensor) -> Tensor:
-    """1/(1 + e^(−x)) as ½ + ½ tanh(x/2): torch.sigmoid takes the last numbers of a tensor by another path, so that its
-    bits change with the number of trials."""
-    return 0.5 + 0.5 * torch.tanh(0.5 * x)
+def each_alike(layer: nn.Module, own: Own, x: Tensor, run: Pass) -> Tensor:
+    """The same where torch's bits for a number depend on its place."""
+    return alike(layer, x)
 
 
 def samplewise(layer: nn.Module, own: Own, x: Tensor, run: Pass) -> Tensor:
@@ -271,6 +271,7 @@ class Last(nn.Module):
 
 
 _EACH = Layer(each, each)
+_ALIKE = Layer(each_alike, each)
 _SAMPLEWISE = Layer(samplewise, each)
 _CONV = Layer(one_by_one(conv_alone), conv_alone)
 _BATCH_NORM = Layer(batch_norm, batch_norm_alone)
@@ -291,10 +292,10 @@ LAYERS: dict[type[nn.Module], Layer] = {
     nn.ReLU: _EACH,
     nn.LeakyReLU: _EACH,
     nn.Tanh: _EACH,
-    nn.Sigmoid: Layer(lambda layer, own, x, run: logistic(x), each),
-    nn.GELU: _EACH,
-    nn.SiLU: Layer(lambda layer, own, x, run: x * logistic(x), each),
-    nn.ELU: _EACH,
+    nn.Sigmoid: _ALIKE,
+    nn.GELU: _ALIKE,
+    nn.SiLU: _ALIKE,
+    nn.ELU: _ALIKE,
     nn.Identity: _EACH,
     Last: _EACH,
     AgainstZero: _EACH,

@@ -83,6 +83,8 @@ class Learning(Problem):
 
     def __post_init__(self) -> None:
         check_settings(self)
+        if not isinstance(self.data, str):
+            raise TypeError(f"{type(self).__name__}: data is the name of a data set or PATH.py:NAME, got {self.data!r}")
         if not isinstance(self.augment, Mapping):
             raise TypeError(f"{type(self).__name__}: augment maps names to strengths, as in problem.augment.flip=0.5")
         unused = self.unused + (("label_noise", "random_labels") if self.reconstructs else ())

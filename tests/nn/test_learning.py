@@ -269,6 +269,27 @@ def nothing():
     return Dataset("nothing", 1, torch.full((20, 3), torch.nan, dtype=torch.float64), torch.zeros(20).long(), 2, False)
 
 
+@pytest.mark.parametrize("width", [2, 3, 4, 6, 8, 12, 64])
+def test_a_normalised_layer_still_sees_its_inputs(width):
+    problem = MLP(data="moons", hidden=(width,), normalisation="group", dtype=torch.float64)
+    params = problem.start([0])
+    found = []
+    for x in (torch.tensor([[1.0, 2.0]]), torch.tensor([[-3.0, 0.5]])):
+        problem.outputs_of(
+            params, x.double(), watch=lambda name, layer, out: found.append(out) if name == "2" else None
+        )
+    assert not torch.allclose(*found)
+
+
+def test_usual_widths_are_normalised_in_four_groups_and_channels_also_one_by_one():
+    def groups(problem):
+        return [m.num_groups for m in problem.network.template.modules() if isinstance(m, nn.GroupNorm)]
+
+    assert groups(MLP(hidden=(8, 12, 16, 64), normalisation="group")) == [4, 4, 4, 4]
+    assert groups(MLP(hidden=(2, 4, 6, 5), normalisation="group")) == [1, 2, 2, 1]
+    assert groups(CNN(channels=1, normalisation="group")) == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -293,6 +314,13 @@ def nothing():
         (lambda: MLP(data=f"{__name__}.nothing").splits, "nothing: input .* of sample 0 is nan"),
         (lambda: MLP(batch_size=1079).stream([0]), r"batch_size must lie in \[1, 1078\]"),
         (lambda: MLP(data="diabetes", label_noise=0.1).splits, "diabetes"),
+        (
+            lambda: MLP(data={"name": "adam"}),
+            "MLP: data is the name of a data set or PATH.py:NAME, got {'name': 'adam'}",
+        ),
+        (lambda: MLP(data=("a", "b")), r"MLP: data is the name of a data set or PATH.py:NAME, got \('a', 'b'\)"),
+        (lambda: MLP(hidden=(1,), normalisation="group").network, "MLP: normalisation=group needs two units or more"),
+        (lambda: MLP(hidden=(1,), normalisation="layer").network, "MLP: normalisation=layer needs two units or more"),
         (lambda: MLP(augment=3), r"augment maps names to strengths, as in problem.augment.flip=0.5"),
         (lambda: RNN(normalisation="batch"), "RNN has no use for normalisation; leave it at none"),
         (lambda: VAE(label_noise=0.1), "VAE has no use for label_noise; leave it at 0.0"),

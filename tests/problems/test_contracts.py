@@ -49,6 +49,10 @@ VARIANTS = {
     "linear_regression, penalty": ("linear_regression", {"l2": 0.2, "fraction": 0.5}),
     "coordinate_network, no waves": ("coordinate_network", {"features": 0, "hidden": (8,), "activation": "tanh"}),
     "mlp, deep": ("mlp", {"hidden": (16, 8), "batch_size": 20, "split": 3}),
+    "mlp, odd sizes": (
+        "mlp",
+        {"data": "iris", "hidden": (5,), "batch_size": 5, "activation": "gelu", "normalisation": "batch"},
+    ),
     "mlp, full batch": ("mlp", {"data": "wine", "batch_size": None, "activation": "silu"}),
     "mlp, dropout": (
         "mlp",

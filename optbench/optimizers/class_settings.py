@@ -35,16 +35,15 @@ def required(cls: type[torch.optim.Optimizer]) -> list[str]:
 
 def unlike(value: Any, default: Any) -> str | None:
     """What a value should be that cannot stand where the default is a number, a truth value or several; None where all is well."""
-    many = isinstance(value, (list, tuple))
     if isinstance(default, (list, tuple)) and default and isinstance(value, (int, float, str)):
         return f"a list of {len(default)}, such as {yaml(list(default))}"
-    if not (many or isinstance(value, str)) or not isinstance(default, (int, float)):
+    if not isinstance(default, (int, float)) or not isinstance(value, (str, list, tuple)):
         return None
-    if isinstance(default, bool):
-        return "true or false"
+    if isinstance(default, bool) or not isinstance(value, str):
+        return "true or false" if isinstance(default, bool) else "a number"
     try:
         float(value)
-    except (ValueError, TypeError):
+    except ValueError:
         return "a number"
     return None
 

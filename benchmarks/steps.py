@@ -87,7 +87,7 @@ class Theirs:
         for _ in range(trials):
             parameter = torch.nn.Parameter(torch.randn(n, generator=draw))
             parameter.grad = torch.randn(n, generator=draw)
-            self.optimizers.append(pair.theirs([parameter], lr=1e-3, **pair.settings, **form))  # type: ignore[call-arg]
+            self.optimizers.append(pair.theirs([parameter], lr=1e-3, **pair.settings, **form))  # type: ignore[call-arg] # classes differ in what they take
 
     def __call__(self) -> None:
         for optimizer in self.optimizers:

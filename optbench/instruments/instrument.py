@@ -74,7 +74,7 @@ class Surface(abc.ABC):
 
     columns: ClassVar[tuple[str, ...]] = ()
 
-    def check(self, problem: Problem) -> None:  # noqa: B027
+    def check(self, problem: Problem) -> None:  # noqa: B027 (most draw any problem)
         """Every problem has an objective."""
 
     @abc.abstractmethod

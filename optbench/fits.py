@@ -114,7 +114,8 @@ def _problem(run: Run) -> None:
             except UsageError as error:
                 raise UsageError(f"{run.labels['problem']}: the instrument {name} {error}") from error
     except ValueError as error:  # such as a batch larger than the data
-        raise UsageError(f"{run.labels['problem']}: {error}") from error
+        named = str(error).startswith(run.labels["problem"])  # of a module of one's own, whose name is the problem's
+        raise UsageError(str(error) if named else f"{run.labels['problem']}: {error}") from error
 
 
 def _modifiers(run: Run) -> None:

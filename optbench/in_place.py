@@ -8,7 +8,7 @@ arithmetic.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -149,10 +149,14 @@ class _Scratch:
 def _copied_to(node: Node, roots: dict[Node, Node], order: dict[Node, int]) -> Node | None:
     """The `copy_` that brings this node's result into an input nobody reads afterwards; None where there is none."""
     for copy in order:
-        if copy.op != "call_function" or _name(copy) != "copy_" or roots.get(copy.args[1]) is not node:  # type: ignore[index]
+        if copy.op != "call_function" or _name(copy) != "copy_":
             continue
-        place: Any = copy.args[0]
-        if place.op != "placeholder" or place.meta["val"].dtype != node.meta["val"].dtype:
+        place, source, *_ = cast(list[Node], copy.args)
+        if (
+            roots.get(source) is not node
+            or place.op != "placeholder"
+            or place.meta["val"].dtype != node.meta["val"].dtype
+        ):
             continue
         readers = [reader for reader in order if any(roots.get(given) is place for given in reader.all_input_nodes)]
         if all(reader is copy or order[reader] <= order[node] for reader in readers):

@@ -7,7 +7,7 @@ import numpy as np
 
 from optbench.report import numbers
 from optbench.report.figures.canvas import Panel, Sheet, short, styled
-from optbench.report.figures.trajectories import contour_path, simplified
+from optbench.report.figures.trajectories import contour_path, draw_contours, simplified
 from optbench.report.svg import file_svg, page_svg
 from optbench.report.theme import LIGHT, PAGE, SIZES, Theme
 from optbench.verbs.listing import families
@@ -43,10 +43,7 @@ def _draw(found: dict[str, dict[str, Walk]], theme: Theme) -> matplotlib.figure.
             if contours is None:
                 contours = contour_path(LANDSCAPES[0].contours(), panel, LANDSCAPES[0].levels[::2])
             sheet.box(left, above, SIDE, SIDE, "none", edgecolor=theme.grid, linewidth=0.8)
-            sheet.marks(
-                [left + SIDE / 2], [above + SIDE / 2], contours, 2 * float(np.abs(contours.vertices).max()),  # type: ignore[arg-type]
-                theme.muted, markerfacecolor="none", markeredgewidth=0.6, alpha=0.4, zorder=1,
-            )  # fmt: skip
+            draw_contours(panel, contours, markeredgewidth=0.6)
             _path(panel, path, index)
             steps = numbers.number(path.steps) if path.arrived else f"> {numbers.number(path.steps)}"
             room = int((SIDE - 6.5 * len(steps) - 6) / 6.6)

@@ -9,7 +9,7 @@ import numpy as np
 
 from optbench.report import numbers
 from optbench.report.figures.canvas import Panel, Sheet, styled
-from optbench.report.figures.trajectories import contour_path, simplified
+from optbench.report.figures.trajectories import contour_path, draw_contours, simplified
 from optbench.report.svg import file_svg, page_svg
 from optbench.report.theme import LIGHT, PAGE, SIZES, Theme
 
@@ -63,13 +63,7 @@ def _panel(panel: Panel, found: Walk, landscape: Landscape) -> None:
     sheet, theme = panel.sheet, panel.sheet.theme
     color = theme.line(0)
     sheet.box(panel.left, panel.top, panel.width, panel.height, "none", edgecolor=theme.grid, linewidth=1.0)
-    contours = contour_path(landscape.contours(), panel, landscape.levels)
-    middle = [panel.left + panel.width / 2], [panel.top + panel.height / 2]
-    size = 2 * float(np.abs(contours.vertices).max())  # a marker is scaled to its size: this undoes it
-    sheet.marks(
-        *middle, contours, size, theme.muted,  # type: ignore[arg-type]
-        markerfacecolor="none", markeredgewidth=0.7, alpha=0.45, zorder=1,
-    )  # fmt: skip
+    draw_contours(panel, contour_path(landscape.contours(), panel, landscape.levels), alpha=0.45)
     pixels = np.stack([panel.x(found.points[:, 0]), panel.y(found.points[:, 1])], 1)
     line = simplified(pixels)
     sheet.line(line[:, 0], line[:, 1], color, 1.1, panel, alpha=0.55, zorder=2)

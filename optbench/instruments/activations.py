@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
-from ..interfaces import Loss, Problem
+from ..interfaces import Loss
+from ..nn import Learning
 from ..nn.blocks import HIDDEN
 from .instrument import LearningInstrument, View
 
@@ -19,9 +20,8 @@ NEAR = 0.01
 class OfUnits(LearningInstrument):
     """Looks at the outputs of the activation layers for the first 256 training samples, as in evaluation."""
 
-    def check(self, problem: Problem) -> None:
-        super().check(problem)
-        if not any(isinstance(layer, HIDDEN) for layer in problem.network.template.modules()):  # type: ignore[attr-defined]
+    def check_learning(self, problem: Learning) -> None:
+        if not any(isinstance(layer, HIDDEN) for layer in problem.network.template.modules()):
             raise UsageError("needs a network with layers such as torch.nn.ReLU or Tanh; this one has none")
 
     def seen(self, view: View) -> Iterator[tuple[str, nn.Module, Tensor]]:
@@ -67,9 +67,9 @@ class Saturation(OfUnits):
 
     columns = ("saturation",)
 
-    def check(self, problem: Problem) -> None:
-        super().check(problem)
-        if not any(isinstance(m, (nn.Tanh, nn.Sigmoid)) for m in problem.network.template.modules()):  # type: ignore[attr-defined]
+    def check_learning(self, problem: Learning) -> None:
+        super().check_learning(problem)
+        if not any(isinstance(m, (nn.Tanh, nn.Sigmoid)) for m in problem.network.template.modules()):
             raise UsageError(
                 "needs layers torch.nn.Tanh or Sigmoid, as problem.activation=tanh makes them in an mlp or cnn"
             )

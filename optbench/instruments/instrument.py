@@ -67,6 +67,10 @@ class LearningInstrument(Instrument):
     def check(self, problem: Problem) -> None:
         if not isinstance(problem, Learning):
             raise UsageError(f"needs a problem that learns from data, which {type(problem).__name__} does not")
+        self.check_learning(problem)
+
+    def check_learning(self, problem: Learning) -> None:
+        """Refuse a network or data that have not what is measured; raises as `check` does."""
 
 
 class Surface(abc.ABC):

@@ -7,6 +7,7 @@ import torch
 from ..data.batch import Batch
 from ..errors import UsageError
 from ..interfaces import Loss, Params, Problem, select
+from ..nn import Learning
 from ..oracle import chunks
 from .instrument import LearningInstrument, View
 
@@ -30,11 +31,10 @@ class GradientNoise(LearningInstrument):
     columns = ("gradient_variance", "noise_scale")
     costly = True
 
-    def check(self, problem: Problem) -> None:
-        super().check(problem)
-        if problem.network.normalises_batches:  # type: ignore[attr-defined]
+    def check_learning(self, problem: Learning) -> None:
+        if problem.network.normalises_batches:
             raise UsageError("needs gradients of single samples, which batch normalisation has not")
-        if problem.samples < 2:  # type: ignore[attr-defined]
+        if problem.samples < 2:
             raise UsageError("needs minibatches of at least two samples; add problem.batch_size=64")
 
     def measure(self, view: View) -> dict[str, Loss]:

@@ -190,7 +190,7 @@ class Network:
             raise
         except Exception as error:
             layer = self.template.get_submodule(run.at)
-            where = f"layer {run.at!r}, {layer}," if run.at else str(type(layer).__name__)
+            where = f"layer {run.at!r}, {layer}," if run.at else "it"
             kind = "" if isinstance(error, RuntimeError) else type(error).__name__
             reason = ": ".join(filter(None, (kind, one_line(error))))
             raise ValueError(

@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -14,20 +14,17 @@ from torch import Tensor, nn
 
 from ..errors import UsageError, near
 from ..interfaces import Hyper, Layout, Optimizer, Oracle, Params, Rows
-from ..registry import load_object, table
+from ..registry import load_object
+from .building import Building
 from .class_settings import columns, defaults, listed, loaded, natural, of_trial, required, signature, unlike, yaml
 from .sharing import NotApartError, checked, narrowed, steps_to_see, switch, takes_closure, treats_elements_apart
-from .surroundings import Surroundings, beyond_torch, keys
+from .surroundings import keys
 from .workspace import Shared, Workspace, clears_gradients
 
 _APART: dict[Any, bool] = {}
 """Which classes treat elements apart, with which settings but the rate and with which attributes of modules."""
-STAND_INS = ((2, 2), (2,))
-"""Layers on which settings are tried before the true ones are known."""
 OPTIONS = ("params", "share", "attributes")
 """What stands beside the settings of the class in a configuration and is ours."""
-ATTRIBUTES: dict[str, dict[str, Any]] = {"heavyball": {"heavyball.utils.compile_mode": None}}
-"""Of packages, attributes that are set while their classes work, unless `attributes` says otherwise."""
 
 
 class FromTorchState(NamedTuple):
@@ -121,7 +118,7 @@ class FromTorch(Optimizer[FromTorchState]):
             )
         if self._builder() is None:
             for settings in {repr(s): s for s in self._each(self._trials())}.values():
-                self._try(settings)
+                self._building.examine(settings)
 
     @classmethod
     def from_settings(cls, wrapped: type[torch.optim.Optimizer] | str, settings: Mapping[str, Any]) -> FromTorch:
@@ -170,7 +167,7 @@ class FromTorch(Optimizer[FromTorchState]):
                 tensors = workspace.room(trials)
                 named = dict(zip(layout.names, tensors, strict=True))
                 chosen = tensors if builder is None else builder(_module(named))
-                optimizer = self._make(chosen, settings[trials[0]], drawn[trials[0]], tensors)
+                optimizer = self._building.instance(chosen, settings[trials[0]], drawn[trials[0]], tensors)
                 workspace.add(Shared(optimizer, trials, tensors, settings[trials[0]]))
         return FromTorchState(workspace.optimizers(), workspace, drawn, 0)
 
@@ -183,7 +180,7 @@ class FromTorch(Optimizer[FromTorchState]):
         key = (self.wrapped, repr(tried), repr(self.attributes), params.dtype, params.device)
         if key not in _APART:
             kind = {"dtype": params.dtype, "device": params.device}
-            with self._surroundings(params.device):
+            with self._building.surroundings(params.device):
                 steps = steps_to_see(usual | tried)
                 _APART[key] = treats_elements_apart(lambda tensors: self.wrapped(tensors, **tried), kind, steps)
         return [trials] if _APART[key] else [[trial] for trial in trials]
@@ -199,7 +196,7 @@ class FromTorch(Optimizer[FromTorchState]):
         loss, grad = oracle(asked)
         with_closure = takes_closure(self.wrapped)
         finite: list[bool] | None = None
-        with self._surroundings(params.device) as around:
+        with self._building.surroundings(params.device) as around:
             work.give(grad)
             for shared in work.shares:
                 self._set_rate(shared, of_trial(factor, shared.trials[0]))
@@ -237,7 +234,7 @@ class FromTorch(Optimizer[FromTorchState]):
                 if trials != shared.trials:
                     tensors, homes = new.room(served), None
                     chosen = [shared.trials.index(trial) for trial in trials]
-                    make = partial(self._make, settings=shared.settings, key=state.keys[trials[0]])
+                    make = partial(self._building.instance, settings=shared.settings, key=state.keys[trials[0]])
                     try:
                         optimizer = narrowed(optimizer, shared.parameters, chosen, tensors, make)
                     except NotApartError as error:
@@ -245,6 +242,10 @@ class FromTorch(Optimizer[FromTorchState]):
                         raise NotApartError(f"{told}; optimizer.share=false gives each trial its own") from error
                 new.add(Shared(optimizer, served, tensors, shared.settings, shared.rates, homes, shared.factor))
         return FromTorchState(new.optimizers(), new, [state.keys[trial] for trial in place], state.steps)
+
+    @cached_property
+    def _building(self) -> Building:
+        return Building(self.wrapped, self.attributes, grouped=self._builder() is not None)
 
     def _builder(self) -> Callable[[nn.Module], Any] | None:
         if self.params is not None:
@@ -254,69 +255,6 @@ class FromTorch(Optimizer[FromTorchState]):
             return found
         beside = getattr(sys.modules.get(self.wrapped.__module__), "params", None)
         return beside if inspect.isfunction(beside) and beside.__module__ == self.wrapped.__module__ else None
-
-    def _surroundings(self, device: torch.device) -> Surroundings:
-        package = self.wrapped.__module__.partition(".")[0]
-        given = ATTRIBUTES.get(package, {}) if self.attributes is None else self.attributes
-        return Surroundings(device, given, draws=beyond_torch(self.wrapped))
-
-    def _make(
-        self, chosen: Any, settings: dict[str, Any], key: int, layers: Sequence[Tensor] | None = None
-    ) -> torch.optim.Optimizer:
-        """An instance for the chosen parameters or groups of them, which are of these layers; not given: the chosen ones."""
-        device = (chosen if layers is None else layers)[0].device
-        with self._surroundings(device) as around:
-            around.seed(key, "build")
-            try:
-                return self.wrapped(chosen, **settings)
-            except Exception as error:
-                raise UsageError(self._refusal(chosen, settings, error)) from error
-
-    def _try(self, settings: dict[str, Any]) -> None:
-        """Build it for one layer or another; which layers it takes is judged when they are known."""
-        layers = [[nn.Parameter(torch.zeros(shape))] for shape in STAND_INS]
-        if not any(self._takes(layer, settings) for layer in layers):
-            liked = [layer for layer in layers if self._takes(layer, self._needed(settings))]
-            self._make((liked or layers)[0], settings, 0)
-
-    def _needed(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Those of the settings that have no default."""
-        return {key: settings[key] for key in required(self.wrapped) if key in settings}
-
-    def _takes(self, chosen: Any, settings: dict[str, Any]) -> bool:
-        with self._surroundings(torch.device("cpu")) as around:
-            around.seed(0, "build")
-            try:
-                self.wrapped(chosen, **settings)
-            except Exception:  # a probe: what the class says is told when it is built
-                return False
-            return True
-
-    def _refusal(self, chosen: Any, settings: dict[str, Any], error: Exception) -> str:
-        """What the class does not take: a setting, found by leaving out each in turn, all together, or the layers."""
-        reason = " ".join(str(error).split()) or type(error).__name__
-        name, usual = self.wrapped.__name__, defaults(self.wrapped)
-        groups = "optimizer.params=PATH.py:function, which builds parameter groups from a module"
-
-        if any(self._takes([nn.Parameter(torch.zeros(shape))], settings) for shape in STAND_INS):
-            own = name.lower()
-            instead = f"use optbench's own rule, optimizer={own}, or " if own in table("optimizer") else ""
-            return (
-                f"{name} refuses the layers of this problem ({reason}); {instead}choose the layers that it takes with "
-                f"{groups}"
-            )
-        wrong = [key for key in settings if self._takes(chosen, {k: v for k, v in settings.items() if k != key})]
-        told = [f"{key}={yaml(settings[key])}" for key in wrong or settings]
-        told += [f"whose default is {yaml(usual[key])}" for key in wrong if len(wrong) == 1 and key in usual]
-        plain = not wrong and self._builder() is None and not isinstance(error, ImportError)
-        way_out = (
-            f"; if it wants parameter groups of its own, use {groups}; if it wraps another optimizer, "
-            "name that by its path, as torch.optim.SGD, or use optimizer=PATH.py:NAME with a subclass that builds both"
-        )
-        return (
-            f"{name} refuses {', '.join(told) or 'its default settings'} ({reason})"
-            f"{way_out if plain and not self._takes(chosen, self._needed(settings)) else ''}"
-        )
 
     def _set_rate(self, shared: Shared, factor: Any) -> None:
         """Where the factor changes, and there alone: what the class itself writes into its groups stays until then."""

@@ -65,3 +65,18 @@ def test_an_edited_module_is_run_anew(tmp_path, monkeypatch):
 def test_what_is_wrong_is_told_before_anything_runs(words, message):
     with pytest.raises(UsageError, match=message):
         optbench.run(*words, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (("(x.flatten(1))", "(x)"), r"^Net: it does not fit inputs of shape \[1, 8, 8\]: mat1 and mat2 shapes cannot"),
+        (("self.first(", "self.other("), "^Net: it does not fit inputs .*: AttributeError: .* no attribute 'other'"),
+        (("width, outputs)", "width, 9)"), r"^Net gives \[3, 9\] for 3 samples of digits, expected \[3, 10\]"),
+    ],
+)  # fmt: skip
+def test_a_module_that_does_not_fit_is_named_once(tmp_path, monkeypatch, wrong, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(NET.replace(*wrong))
+    with pytest.raises(UsageError, match=message):
+        optbench.run("problem=module", "problem.class=./net.py:Net", steps=1)

@@ -97,7 +97,7 @@ class Sheet:
         """What lies within a path, filled."""
         self._add(PathPatch(path, facecolor=color, edgecolor="none", **more), clip)
 
-    def marks(self, xs: ArrayLike, ys: ArrayLike, shape: str, size: float, color: str, **more: Any) -> None:
+    def marks(self, xs: ArrayLike, ys: ArrayLike, shape: str | Path, size: float, color: str, **more: Any) -> None:
         """Markers of this width at the points."""
         more = {"markeredgewidth": 0, **more}
         self._add(Line2D(xs, ys, linestyle="", marker=shape, markersize=size, color=color, **more), None)  # type: ignore[arg-type]

@@ -123,12 +123,7 @@ def _small(panel: Panel, walk: Walk, name: str, minima: np.ndarray, map_path: Pa
         linewidth=0.8,
         gid=f"frame|o{index}",
     )
-    centre = panel.left + panel.width / 2, panel.top + panel.height / 2
-    size = 2 * float(np.abs(map_path.vertices).max(initial=0.5))  # a marker is scaled to its size: this undoes it
-    sheet.marks(
-        [centre[0]], [centre[1]], map_path, size, theme.muted,  # type: ignore[arg-type]
-        markerfacecolor="none", markeredgewidth=0.7, alpha=0.4, zorder=1, gid=f"contours|o{index}",
-    )  # fmt: skip
+    draw_contours(panel, map_path, gid=f"contours|o{index}")
     xs, ys = panel.x(walk.points[:, 0]), panel.y(walk.points[:, 1])
     if len(xs):
         kept = simplified(np.stack([xs, ys], 1))
@@ -205,6 +200,14 @@ def contour_path(contours: dict[str, Any], panel: Panel, levels: Sequence[float]
     if not points:
         return Path(np.zeros((2, 2)) + 1e-3, [Path.MOVETO, Path.LINETO])
     return Path(np.concatenate(points), np.concatenate(codes))
+
+
+def draw_contours(panel: Panel, path: Path, **more: Any) -> None:
+    """What `contour_path` made, behind all else; drawn as a marker, so that panels of one frame can share the path."""
+    theme, x, y = panel.sheet.theme, panel.left + panel.width / 2, panel.top + panel.height / 2
+    size = 2 * float(np.abs(path.vertices).max(initial=0.5))  # a marker is scaled to its size: this undoes it
+    style = {"markerfacecolor": "none", "markeredgewidth": 0.7, "alpha": 0.4, "zorder": 1} | more
+    panel.sheet.marks([x], [y], path, size, theme.muted, **style)
 
 
 def _minima(z: np.ndarray) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from .columns import elementwise
 from .data.openml import must_be_downloaded
 from .errors import MisfitError, UsageError, near, one_line
-from .interfaces import AVERAGES, Modifier, Optimizer, OracleModifier, TrialsModifier, UpdateModifier
+from .interfaces import AVERAGES, Modifier, Optimizer, OracleModifier, Problem, TrialsModifier, UpdateModifier
 from .nn import Learning
 from .optimizers.class_settings import signature
 from .oracle import BatchOracle
@@ -77,7 +78,10 @@ def _factors(run: Run) -> Iterator[float]:
     try:
         state = schedule.init(1, steps)
         for step in looked_at(steps):
-            yield float(schedule.factor(step, steps, state))
+            factor = float(schedule.factor(step, steps, state))
+            if not math.isfinite(factor):
+                raise ValueError(f"its factor is {factor}")
+            yield factor
     except Exception as error:  # of a class of one's own
         told = f"{type(error).__name__}: {one_line(error)}"
         raise UsageError(f"schedule {run.labels['schedule']} fails at step {step} of {steps} ({told})") from error
@@ -91,7 +95,7 @@ def checks(run: Run) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield digest(["problem", run.problem, run.instruments]), partial(_problem, run)
     yield digest(["optimizer", run.optimizer, run.spaces, run.tuning]), partial(_optimizer, run)
     yield digest(["schedule", run.schedule, run.schedules]), run.build_schedule
-    yield digest(["modifier", run.modifiers, run.problem, run.budget]), partial(_modifiers, run)
+    yield digest(["modifier", run.modifiers, run.problem, run.dtype, run.budget]), partial(_modifiers, run)
     if issubclass(run.optimizer_class, Optimizer) and run.optimizer_class.check is not Optimizer.check:
         of = [run.optimizer, run.spaces, run.tuning, run.problem, run.modifiers, run.dtype]
         yield digest(["together", of]), partial(_together, run)
@@ -137,7 +141,7 @@ def _modifiers(run: Run) -> None:
         )
     if not any(_is_choosy(modifier) for modifier in modifiers):
         return
-    problem = make(run.classes[0], run.problem["name"], settings_of(run.problem))
+    problem = _problem_of(run)
     if isinstance(problem, Learning) and must_be_downloaded(problem.data):
         return
     try:
@@ -151,6 +155,12 @@ def _modifiers(run: Run) -> None:
         raise UsageError(f"{run.labels['problem']}: {error}") from error
 
 
+def _problem_of(run: Run) -> Problem:
+    """Of the run's type, on the CPU."""
+    dtype = None if run.dtype is None else DTYPES[run.dtype]
+    return make(run.classes[0], run.problem["name"], settings_of(run.problem) | {"dtype": dtype})
+
+
 def _is_choosy(modifier: Modifier) -> bool:
     """Does it work with some problems only?"""
     for kind in (OracleModifier, UpdateModifier):
@@ -161,8 +171,7 @@ def _is_choosy(modifier: Modifier) -> bool:
 
 def _together(run: Run) -> None:
     """Do optimizer, problem and modifiers fit? Asked of the optimizers that need more than gradients."""
-    dtype = None if run.dtype is None else DTYPES[run.dtype]
-    problem = make(run.classes[0], run.problem["name"], settings_of(run.problem) | {"dtype": dtype})
+    problem = _problem_of(run)
     if isinstance(problem, Learning) and must_be_downloaded(problem.data):
         return
     optimizer, modifiers = _first_made(run), run.build_modifiers()

@@ -401,7 +401,7 @@ class Schedule(abc.ABC):
 
     @abc.abstractmethod
     def factor(self, step: int, steps: int, state: Any) -> Hyper:
-        """The multiple of the learning rate for this step, 0 ≤ step < steps."""
+        """The multiple of the learning rate for this step, 0 ≤ step < steps: a number, or a column `[trials, 1]`."""
 
     def factors(self, step: int, steps: int, state: Any) -> Mapping[str, Hyper]:
         """Multiples of other settings for this step, by name (`momentum`, `clip_norm.max_norm`); most have none."""

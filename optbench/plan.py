@@ -199,6 +199,11 @@ def _set(config: dict[str, Any], key: str, value: Any) -> None:
                 there = ", ".join(short(modifier["name"]) for modifier in config["modifier"])
                 fix = f"they are {there}" if there else f"add modifier=[{parents[1]}]"
                 raise UsageError(f"{key}: {parents[1]} is not among the modifiers; {fix}")
+            if parents[0] == "search":
+                raise UsageError(
+                    f"{key}: only settings of the optimizer are searched, as in search.lr=[1e-4,1]; to compare others, "
+                    "sweep them, as in modifier.sam.rho=0.01,0.1 or schedule.floor=0,0.1"
+                )
             known = config
             raise UsageError(f"there is no {'.'.join(parents[: i + 1])!r} to set {last!r} in{near(parent, known)}")
     if isinstance(at, list) and parents[0] == "schedule":

@@ -89,6 +89,8 @@ OTHER_NAMES = {
 
 def meant(kind: str, word: str, names: Iterable[str]) -> str:
     """What is said to someone who took a word for one of these names: the same thing elsewhere, or a name near to it."""
+    if "*" in word:
+        return f"; for all that are called so write {kind}='glob({word})'"
     wanted = OTHER_NAMES.get(word.lower(), (word.lower(),))
     for other in KINDS if kind in KINDS else ():
         found = [name for name in wanted if name in table(other)]

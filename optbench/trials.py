@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .columns import Stepper
 from .interfaces import (
+    Hyper,
     Loss,
     Modifier,
     Optimizer,
@@ -28,7 +30,7 @@ from .modifiers import turn
 from .oracle import BatchOracle
 from .randomness import derive
 from .schedules.batch_size import BATCH_SIZE, shortened
-from .schedules.several import belonging, scaled
+from .schedules.several import Several, belonging, scaled
 
 
 class Trials:
@@ -108,7 +110,9 @@ class Trials:
         batches = math.prod(m.batches for m in self.on_oracle)
         self.oracle.move(step * batches, batches)
         first, end = self.span
+        factor = self.schedule.factor(step - first, end - first, self.schedule_state)
         others = self.schedule.factors(step - first, end - first, self.schedule_state)
+        self._check_factors(factor, others)
         if BATCH_SIZE in others:
             self.oracle.stream = shortened(self.oracle.stream, others[BATCH_SIZE])
         for i, modifier in enumerate(self.on_oracle):
@@ -117,7 +121,6 @@ class Trials:
         for i, modifier in enumerate(self.on_update):
             modifier = scaled(modifier, belonging(others, modifier))
             asked, self.update_states[i] = modifier.wrap(asked, self.update_states[i], step)
-        factor = self.schedule.factor(step - first, end - first, self.schedule_state)
         own = belonging(others)
         rule, asked.steady = scaled(self.optimizer, own), not own
         if any(belonging(others, modifier) for modifier in self.on_oracle):
@@ -125,13 +128,13 @@ class Trials:
         over = over and not self.on_update and not self.on_trials  # modifiers may keep them
         before = self.state
         after, self.state = self.stepper(rule, params, before, asked, factor, over=over)
+        _check(self.optimizer, params, after)
         if self.on_update:
             lr = rule.rate(before, self.state, factor)
             for i, modifier in enumerate(self.on_update):
                 modifier = scaled(modifier, belonging(others, modifier))
                 after, self.update_states[i] = modifier.apply(params, after, lr, self.update_states[i])
-        if step == first:
-            self._check(params, after)
+                _check(modifier, params, after)
         self.params = self.oracle.with_buffers(params, after)
         loss = self.oracle.first_loss
         if loss is None:
@@ -151,13 +154,17 @@ class Trials:
             point = modifier.judged(point, state)
         return point
 
-    def _check(self, before: Params, after: Params) -> None:
-        """The new parameters are as many and of the same type as those before them."""
-        if after.shape != before.shape or after.dtype != before.dtype:
-            raise TypeError(
-                f"{type(self.optimizer).__name__}: a step must give parameters {list(before.shape)} of {before.dtype}, "
-                f"got {list(after.shape)} of {after.dtype}"
-            )
+    def _check_factors(self, rate: Hyper, others: Mapping[str, Hyper]) -> None:
+        """Factors are numbers, the same for all trials or one for each."""
+        for name, factor in (("", rate), *others.items()):
+            if isinstance(factor, Tensor) and factor.ndim > 0 and factor.shape != (len(self.params), 1):
+                whose = self.schedule
+                if isinstance(whose, Several):
+                    whose = whose.others[name] if name else whose.rate
+                raise TypeError(
+                    f"{type(whose).__name__}: a factor must be a number or a column {[len(self.params), 1]}, a number for each "
+                    f"trial, got {list(factor.shape)}"
+                )
 
     def objective_seen(self, params: torch.Tensor) -> Loss | None:
         """The objective at `params` if this step's first call gave it for nothing, else None."""
@@ -192,3 +199,12 @@ def wrapped(oracle: Oracle, modifiers: Sequence[Modifier], params: Params, seeds
         elif isinstance(modifier, UpdateModifier):
             oracle, _ = modifier.wrap(oracle, modifier.init(params, oracle.layout, seeds, steps), 0)
     return oracle
+
+
+def _check(part: Optimizer[Any] | UpdateModifier, before: Params, after: Params) -> None:
+    """The new parameters are as many and of the same type as those before them."""
+    if after.shape != before.shape or after.dtype != before.dtype:
+        raise TypeError(
+            f"{type(part).__name__}: a step must give parameters {list(before.shape)} of {before.dtype}, "
+            f"got {list(after.shape)} of {after.dtype}"
+        )

@@ -128,5 +128,8 @@ def test_schedules_and_modifiers_of_ones_own_are_named_by_their_file(folder: Pat
     (folder / "own.py").write_text(OWN.replace("/ steps", "/ (1 - step)"))
     with pytest.raises(UsageError, match=r"schedule Saw fails at step 1 of 9 \(ZeroDivisionError: "):
         optbench.run(*words, "schedule=./own.py:Saw", "steps=9")
+    (folder / "own.py").write_text(OWN.replace("/ steps", "/ steps * (float('nan') if step == 3 else 1)"))
+    with pytest.raises(UsageError, match=r"schedule Saw fails at step 3 of 9 \(ValueError: its factor is nan\)"):
+        optbench.run(*words, "schedule=./own.py:Saw", "steps=9")
     with pytest.raises(UsageError, match=r"own.py:Saw is no subclass of optbench's ProblemModifier nor .* modifier=…"):
         optbench.run(*words, "modifier=./own.py:Saw")

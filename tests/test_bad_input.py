@@ -14,6 +14,7 @@ CASES = [
     (["run", "schedule=cosin"], "did you mean 'cosine'"),
     (["run", "modifier=clip_nrom"], "did you mean 'clip_norm'"),
     (["run", "modifier=[l2,l3]"], "no modifier is called 'l3'"),
+    (["run", "optimizer=torch/*"], "for all that are called so write optimizer='glob(torch/*)'"),
     (["run", "optimizer=AdamW"], "no optimizer is called 'AdamW'; did you mean 'adamw'?"),
     (["run", "optimizer=SDG"], "did you mean 'sgd'"),
     (["run", "optimizer=RMSProp"], "did you mean 'rmsprop'?"),
@@ -75,6 +76,10 @@ CASES = [
     (["run", "tuning.method=grid", "search.lr={uniform: [-1,1]}"], "Adam: lr must lie in [0, inf), got -1"),
     (["run", "dtype=float31"], "did you mean 'float32'"),
     (["run", "dtype=[1]"], "dtype must be one of"),
+    (
+        ["run", "search.sam.rho=[0,1]", "modifier=[sam]", "tuning.method=grid"],
+        "only settings of the optimizer are searched",
+    ),
     (["run", "search.lr=[-1,1]", "tuning.method=grid"], "Adam: lr must lie in [0, inf), got -1 in trial 0"),
     (["run", "problem.dtype=float32"], "problem.dtype: it is the run's, not the problem's; set dtype=float32"),
     (["run", "problem.device=mars"], "problem.device: it is the run's, not the problem's; set device=mars"),

@@ -230,3 +230,19 @@ def test_the_table_that_a_sweep_ends_with_holds_its_own_runs_alone(typed) -> Non
     assert "beale" in second
     assert "rosenbrock" not in second
     assert "rosenbrock" in typed("run", "problem=rosenbrock,beale", *words).out
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_numbers_stand_in_the_table_however_long_the_labels_are(
+    typed, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr("optbench.verbs.summary.WIDTH", width)
+    monkeypatch.setenv("COLUMNS", str(width))
+    modifiers = "modifier=[clip_norm,weight_decay,cautious,lookahead,ema]"
+    out = typed(
+        "run", *SMALL, "optimizer=adam", "optimizer.betas=[0.8,0.99]", modifiers, "modifier.clip_norm.max_norm=0.125"
+    ).out
+    assert "…" not in out
+    assert all(heading in out for heading in ("setting", "reached", "steps to target", "final gap", "failed trials"))
+    assert "0/2" in out
+    assert max(map(len, out.splitlines())) <= width

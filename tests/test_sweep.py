@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -256,6 +257,20 @@ def test_a_sweep_killed_in_the_middle_ends_as_an_undisturbed_one(folder: Path, e
     sweep(plan([*MANY, "executor=serial", "results=undisturbed"]), Silent())
     for left, right in zip(frames(folder / "results/sweep"), frames(folder / "undisturbed"), strict=True):
         pd.testing.assert_frame_equal(left, right)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_no_process_outlives_a_sweep_that_is_killed(folder: Path, sent: signal.Signals) -> None:
+    (folder / "slow.py").write_text(SLOW)
+    killed = start(folder, *MANY, "executor=local", "executor.workers=2")
+    wait_for_shard(folder, killed)
+    os.kill(killed.pid, sent)
+    try:
+        killed.communicate(timeout=60)  # until the last one that has its stdout has ended
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(killed.pid, signal.SIGKILL)
 
 
 @pytest.mark.slow

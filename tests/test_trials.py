@@ -8,10 +8,11 @@ import torch
 from contracts import TinyNet, column
 from optbench.problems.rosenbrock import Rosenbrock
 
-from optbench.interfaces import Hyper, Layout, Optimizer, Oracle, Params
+from optbench.interfaces import FirstOrder, Hyper, Layout, Optimizer, Oracle, Params, Schedule, UpdateModifier
 from optbench.modifiers import MODIFIERS
 from optbench.optimizers import OPTIMIZERS
 from optbench.schedules import SCHEDULES
+from optbench.schedules.several import Several
 from optbench.trials import Trials
 
 SEEDS = [3, 1, 4, 5]
@@ -84,3 +85,68 @@ def test_an_optimizer_that_never_asks_is_told_so() -> None:
     at = Trials(TinyNet(), Blind(), SCHEDULES["constant"](), [], SEEDS, 3)
     with pytest.raises(TypeError, match=r"Blind\.step never asked the oracle"):
         at.step(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given(Schedule):
+    """Whatever it is made with."""
+
+    value: Any = 1.0
+
+    def factor(self, step: int, steps: int, state: Any) -> Hyper:
+        return self.value
+
+
+@pytest.mark.usefixtures("types_unchecked")
+@pytest.mark.parametrize("value", [0.5, torch.tensor(0.5), torch.full((4, 1), 0.5)])
+def test_a_factor_is_a_number_or_a_column(value: Any) -> None:
+    halved, plain = (
+        Trials(TinyNet(), OPTIMIZERS["sgd"](lr=lr), Given(value=factor), [], SEEDS, 3)
+        for lr, factor in ((1.0, value), (0.5, 1.0))
+    )
+    halved.step(0)
+    plain.step(0)
+    assert torch.equal(halved.params, plain.params)
+
+
+@pytest.mark.usefixtures("types_unchecked")
+@pytest.mark.parametrize("shape", [(4,), (1,), (4, 2), (2, 1)])
+@pytest.mark.parametrize("other", [False, True])
+def test_a_factor_of_another_shape_is_refused(shape: tuple[int, ...], other: bool) -> None:
+    wrong = Given(value=torch.ones(shape))
+    schedule = Several(rate=Given(), others={"momentum": wrong}) if other else wrong
+    at = Trials(Rosenbrock(n=4), OPTIMIZERS["momentum"](), schedule, [], SEEDS, 3)
+    with pytest.raises(TypeError, match=r"^Given: a factor must be a number or a column \[4, 1\], .* got \["):
+        at.step(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Late(FirstOrder[int]):
+    """Gives too little from its third step on."""
+
+    lr: Hyper = 0.1
+
+    def init(self, params: Params, layout: Layout) -> int:
+        return 0
+
+    def update(self, params: Params, grad: Params, state: int, lr: Hyper) -> tuple[Params, int]:
+        return params[:, state // 2 :], state + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Narrow(UpdateModifier):
+    """Gives the first numbers only."""
+
+    def apply(self, before: Params, after: Params, lr: Hyper, state: Any) -> tuple[Params, Any]:
+        return after[:, :1], state
+
+
+@pytest.mark.usefixtures("types_unchecked")
+def test_who_gives_parameters_of_another_shape_is_named_at_whatever_step() -> None:
+    late = Trials(Rosenbrock(n=4), Late(), Given(), [], SEEDS, 9)
+    for step in range(2):
+        late.step(step)
+    with pytest.raises(TypeError, match=r"^Late: a step must give parameters \[4, 4\] of .* got \[4, 3\]"):
+        late.step(2)
+    with pytest.raises(TypeError, match=r"^Narrow: a step must give parameters \[4, 4\] of .* got \[4, 1\]"):
+        trials(Rosenbrock(n=4), "adam", Narrow()).step(0)

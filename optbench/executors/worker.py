@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 import sys
+import threading
 
 import torch
 
 
 def prepare(path: list[str], threads: int = 1) -> None:
-    """Import path and speed of a worker process, and no Ctrl-C: that reaches every process of a terminal, and the sweep's
-    own process stops its workers."""
+    """Import path and speed of a worker process, and its end: with that of the sweep's own process, and not by Ctrl-C, which
+    reaches every process of a terminal."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow, daemon=True).start()
     sys.path[:] = path
     tune(threads)
+
+
+def _follow() -> None:
+    """End this process once the one that started it is gone, killed perhaps: nobody takes its results any more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def tune(threads: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ..checks import check_settings, setting
 from ..interfaces import Oracle, OracleModifier
@@ -31,6 +31,8 @@ class Accumulation(OracleModifier):
     Source: Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour" (2017), section 3,
     https://arxiv.org/abs/1706.02677. Same steps as a torch loop with k backward passes of loss / k before each step.
     """
+
+    turn: ClassVar[int] = -1
 
     batches: int = setting(4, least=1)
 

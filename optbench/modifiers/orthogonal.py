@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from ..aligned import check_solvable
 from ..interfaces import Params, Problem, ProblemModifier
 from .derived_problem import core
 from .reparametrised import Reparametrised
@@ -27,7 +28,7 @@ class Orthogonal(ProblemModifier):
     by trial: about ten products of matrices of its larger side.
 
     Raises:
-        ValueError: the problem has no matrix among its weights.
+        ValueError: the problem has no matrix among its weights, or its numbers are neither float32 nor float64.
 
     Source: Lezcano-Casado & Martínez-Rubio, "Cheap orthogonal constraints in neural networks", ICML 2019,
     https://arxiv.org/abs/1901.08428. Same as torch.nn.utils.parametrizations.orthogonal with
@@ -35,6 +36,10 @@ class Orthogonal(ProblemModifier):
     """
 
     def change(self, problem: Problem) -> Problem:
+        try:
+            check_solvable(problem.kind["dtype"])
+        except ValueError as error:
+            raise ValueError(f"orthogonal: {error}") from error
         changed = Rotations(inner=problem)
         if not changed.matrices:
             raise ValueError(

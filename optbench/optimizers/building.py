@@ -110,4 +110,5 @@ class Building:
 
 
 def _layer(shape: tuple[int, ...]) -> list[nn.Parameter]:
+    """One layer of zeros."""
     return [nn.Parameter(torch.zeros(shape))]

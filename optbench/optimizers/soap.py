@@ -42,7 +42,8 @@ class SOAP(FirstOrder[SOAPState]):
 
     The first gradient only sets L, R and the eigenbases QL, QR. Convolution kernels are matrices of output channels × the
     rest. What has one row or column, biases and landscapes have no basis: Adam's step, with the same settings. Where L or
-    R has equal eigenvalues, as with fewer samples in the first batch than columns, its basis is chosen by rounding.
+    R has equal eigenvalues, as with fewer samples in the first batch than columns, its basis is chosen by rounding, so that
+    one trial alone may take other steps than the same trial among others, or on another machine.
 
     Args:
         lr: step length, in units of the parameters.

@@ -16,6 +16,9 @@ from ..report.numbers import number
 from ..statistics.summary import summarise
 from ..store import Results
 
+WIDTH = 120
+"""Columns of a table, at least, that goes to a file or a pipe."""
+
 
 class _Sweep(Results):
     """The runs of one sweep in a folder that may hold more."""
@@ -37,10 +40,10 @@ def summary_table(path: Path, run_ids: Sequence[str]) -> None:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     table.add_column("problem", no_wrap=True)
-    table.add_column("optimizer", no_wrap=True)
-    table.add_column("setting")
+    table.add_column("optimizer", overflow="fold")
+    table.add_column("setting", no_wrap=True)
     for heading in ("reached", "steps to target", "final gap", "failed trials"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for problem, rows in summary.groupby("problem", sort=False, observed=True):
         best = rows["median_steps"].min()
         for i, row in enumerate(rows.to_dict("records")):
@@ -59,5 +62,5 @@ def summary_table(path: Path, run_ids: Sequence[str]) -> None:
             )
     console = Console()
     if not console.is_terminal:
-        console = Console(width=max(console.width, 120))
+        console = Console(width=max(console.width, WIDTH))
     console.print(table)

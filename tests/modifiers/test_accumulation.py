@@ -15,6 +15,7 @@ from optbench.modifiers.clip_norm import ClipNorm
 from optbench.optimizers.lbfgs import LBFGS
 from optbench.optimizers.momentum import Momentum
 from optbench.optimizers.sgd import SGD
+from optbench.plan import plan
 from optbench.schedules.constant import Constant
 from optbench.trials import Trials
 
@@ -92,3 +93,11 @@ def test_a_fixed_objective_is_left_as_it_is_and_counted_once() -> None:
 def test_less_than_one_minibatch_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^Accumulation: batches must lie in \[1, inf\), whole, got 0$"):
         Accumulation(batches=0)
+
+
+def test_it_is_named_where_it_works_before_all_that_change_the_answer() -> None:
+    labels = {
+        plan(["problem=mlp", f"modifier=[{chosen}]"]).runs[0].labels["modifier"]
+        for chosen in ("accumulation,clip_norm", "clip_norm,accumulation")
+    }
+    assert labels == {"accumulation+clip_norm"}

@@ -29,7 +29,7 @@ SETS = [
     ["positive", "adversarial", "early_stopping"],
     ["accumulation", "centralisation", "gradient_noise", "adaptive_clipping", "ema"],
     ["l2", "sam", "cautious", "weight_decay", "max_norm", "lookahead", "early_stopping"],
-    ["sam", "accumulation", "project", "swa"],
+    ["accumulation", "sam", "project", "swa"],
 ]
 
 
@@ -105,6 +105,11 @@ def test_noise_on_weights_with_a_map_is_noise_on_what_the_optimizer_moves() -> N
         (
             ("problem=rosenbrock", "modifier=[max_norm]"),
             "rosenbrock: max_norm needs a problem with weight matrices or kernels; elsewhere it has no effect",
+        ),
+        (
+            ("problem=mlp", "modifier=[orthogonal]", "dtype=bfloat16"),
+            "mlp(dtype=bfloat16): orthogonal: it solves with matrices, which torch does in float32 and float64, not in bfloat16; "
+            "set dtype=float32",
         ),
         (
             ("problem=mlp", "modifier=[centralisation]", "modifier.centralisation.kernels_only=true"),

@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     show = verbs.add_parser("show", help="one thing: formula, settings, search space, state, source")
     show.add_argument("name", metavar="NAME", help="a name of `optbench list`, a dotted path or PATH.py:NAME")
 
-    check = verbs.add_parser("check", help="contract tests for a problem or optimizer of your own")
+    check = verbs.add_parser("check", help="contract tests for a problem, optimizer, schedule or modifier of your own")
     check.add_argument("path", metavar="PATH.py:NAME", help="the class to test, by file and name or by dotted path")
     return top
 

@@ -62,7 +62,8 @@ def optimizer_contracts(
     }
 
 
-def _demand(truth: bool, sentence: str) -> None:
+def demand(truth: bool, sentence: str) -> None:
+    """Raise a ContractError with this sentence unless it holds."""
     if not truth:
         raise ContractError(sentence)
 
@@ -70,33 +71,31 @@ def _demand(truth: bool, sentence: str) -> None:
 def _starts(problem: Problem) -> None:
     rows = problem.start(SEEDS)
     expected = (len(SEEDS), problem.layout.n)
-    _demand(tuple(rows.shape) == expected, f"start() gives {tuple(rows.shape)}, not [trials, n] = {expected}")
-    _demand(bool(rows.isfinite().all()), "start() gives values that are not finite")
-    _demand(torch.equal(problem.start(SEEDS), rows), "start() differs from call to call; draw with optbench.randomness")
+    demand(tuple(rows.shape) == expected, f"start() gives {tuple(rows.shape)}, not [trials, n] = {expected}")
+    demand(bool(rows.isfinite().all()), "start() gives values that are not finite")
+    demand(torch.equal(problem.start(SEEDS), rows), "start() differs from call to call; draw with optbench.randomness")
     few = problem.start([SEEDS[3], SEEDS[1]])
-    _demand(
-        torch.equal(few, rows[[3, 1]]), "a row of start() depends on the other seeds; key its draws by its own seed"
-    )
+    demand(torch.equal(few, rows[[3, 1]]), "a row of start() depends on the other seeds; key its draws by its own seed")
 
 
 def _pure_stream(problem: Problem) -> None:
     stream = problem.stream(SEEDS)
     late, early, again = stream.at(9), stream.at(2), stream.at(9)
-    _demand(_same(late, again), "stream.at(9) differs when asked twice; draw by (seed, step) with optbench.randomness")
-    _demand(_same(problem.stream(SEEDS).at(2), early), "two streams of the same seeds differ")
+    demand(_same(late, again), "stream.at(9) differs when asked twice; draw by (seed, step) with optbench.randomness")
+    demand(_same(problem.stream(SEEDS).at(2), early), "two streams of the same seeds differ")
     rows = torch.tensor([3, 1])
-    _demand(_same(stream.at(2, rows), _rows(early, rows)), "stream.at(step, rows) is not those rows of stream.at(step)")
+    demand(_same(stream.at(2, rows), _rows(early, rows)), "stream.at(step, rows) is not those rows of stream.at(step)")
 
 
 def _one_by_one(problem: Problem) -> None:
     loss, grad = problem.loss_and_grad(problem.start(SEEDS), problem.stream(SEEDS).at(1))
-    _demand(
+    demand(
         tuple(loss.shape) == (len(SEEDS),), f"loss() gives {tuple(loss.shape)}, not [trials]; reduce over dim=1 alone"
     )
     for k, seed in enumerate(SEEDS):
         one, slope = problem.loss_and_grad(problem.start([seed]), problem.stream([seed]).at(1))
         near = torch.allclose(one[0], loss[k], rtol=1e-10) and torch.allclose(slope[0], grad[k], rtol=1e-8, atol=1e-11)
-        _demand(near, f"trial {k} of a batch has loss {loss[k]:.12g}, alone {one[0]:.12g}; loss() mixes rows")
+        demand(near, f"trial {k} of a batch has loss {loss[k]:.12g}, alone {one[0]:.12g}; loss() mixes rows")
 
 
 def _company(problem: Problem) -> None:
@@ -104,7 +103,7 @@ def _company(problem: Problem) -> None:
     params, batch = problem.start(SEEDS), problem.stream(SEEDS).at(1)
     whole = problem.loss_and_grad(params, batch)
     part = problem.loss_and_grad(params[rows], _rows(batch, rows))
-    _demand(
+    demand(
         all(torch.equal(w[rows], p) for w, p in zip(whole, part, strict=True)),
         "bits of a row change with the other rows; use elementwise operations or bmm, not a product with a shared matrix",
     )
@@ -116,7 +115,7 @@ def _nan_row(problem: Problem) -> None:
     broken[1] = math.nan
     others = torch.tensor([0, 2, 3])
     for whole, part in zip(problem.loss_and_grad(params, batch), problem.loss_and_grad(broken, batch), strict=True):
-        _demand(torch.equal(whole[others], part[others]), "a row of NaN changes the loss or gradient of other rows")
+        demand(torch.equal(whole[others], part[others]), "a row of NaN changes the loss or gradient of other rows")
 
 
 def _dtypes(cls: type[Problem]) -> None:
@@ -124,7 +123,7 @@ def _dtypes(cls: type[Problem]) -> None:
         problem = cls(dtype=dtype)
         params = problem.start(SEEDS)
         for name, value in (("start()", params), ("loss()", problem.loss(params, problem.stream(SEEDS).at(0)))):
-            _demand(
+            demand(
                 value.dtype == dtype,
                 f"{name} gives {value.dtype} where {dtype} was asked; make tensors with **self.kind",
             )
@@ -137,7 +136,7 @@ def _differences(problem: Problem) -> None:
         along = direction / direction.norm()
         with torch.no_grad():
             slope = (problem.loss(params + h * along, batch) - problem.loss(params - h * along, batch)) / (2 * h)
-        _demand(
+        demand(
             torch.allclose(slope, grad @ along, rtol=1e-4, atol=1e-6),
             f"along a direction the loss rises by {slope[0]:.6g}, the gradient says {(grad @ along)[0]:.6g}",
         )
@@ -146,14 +145,14 @@ def _differences(problem: Problem) -> None:
 def _metrics(problem: Problem) -> None:
     found = problem.evaluate(problem.start(SEEDS), 0)
     for name in ("objective", problem.judged_by):
-        _demand(name in found, f"evaluate() lacks {name!r}; it gives {', '.join(found)}")
+        demand(name in found, f"evaluate() lacks {name!r}; it gives {', '.join(found)}")
     same = torch.equal(problem.objective(problem.start(SEEDS), 0), found["objective"])
-    _demand(same, "objective() differs from evaluate()['objective']")
+    demand(same, "objective() differs from evaluate()['objective']")
     for name, value in found.items():
-        _demand(
+        demand(
             tuple(value.shape) == (len(SEEDS),), f"evaluate()[{name!r}] has shape {tuple(value.shape)}, not [trials]"
         )
-        _demand(not value.requires_grad, f"evaluate()[{name!r}] carries a graph; compute it under torch.no_grad()")
+        demand(not value.requires_grad, f"evaluate()[{name!r}] carries a graph; compute it under torch.no_grad()")
 
 
 def _fixed(problem: Problem) -> None:
@@ -161,7 +160,7 @@ def _fixed(problem: Problem) -> None:
     if stream.fixed:
         objective = problem.evaluate(params, 3)["objective"]
         same = torch.equal(problem.loss(params, stream.at(3)), objective)
-        _demand(same, "the stream says `fixed`, but its loss is not the objective; set fixed = False")
+        demand(same, "the stream says `fixed`, but its loss is not the objective; set fixed = False")
 
 
 def _minimum(problem: Problem) -> None:
@@ -170,26 +169,26 @@ def _minimum(problem: Problem) -> None:
         return
     loss, grad = problem.loss_and_grad(point.expand(2, -1).clone(), problem.stream([0, 1]).at(0))
     if problem.stream([0, 1]).fixed:
-        _demand(
+        demand(
             abs(loss[0].item() - least) <= 1e-9 * max(1, abs(least)),
             f"the minimiser gives {loss[0]:.12g}, minimum() {least:.12g}",
         )
-        _demand(grad.abs().max().item() <= 1e-6, f"the gradient at the minimiser is {grad.abs().max():.3g}, not 0")
+        demand(grad.abs().max().item() <= 1e-6, f"the gradient at the minimiser is {grad.abs().max():.3g}, not 0")
     starts = problem.evaluate(problem.start(range(20)), 0)["objective"]
-    _demand(bool((starts >= least).all()), f"a start point lies below minimum() = {least:.12g}")
+    demand(bool((starts >= least).all()), f"a start point lies below minimum() = {least:.12g}")
 
 
 def _targets(problem: Problem) -> None:
     targets = list(problem.targets())
-    _demand(
+    demand(
         len(targets) > 0 and targets == sorted(targets, reverse=True), "targets() must give the easiest (largest) first"
     )
-    _demand(problem.target() in targets, "target() must be one of targets()")
+    demand(problem.target() in targets, "target() must be one of targets()")
     least = problem.evaluate(problem.start(range(20)), 0)["objective"].min().item()
-    _demand(least > targets[0], f"target {targets[0]:g} is met at a start point ({least:g})")
+    demand(least > targets[0], f"target {targets[0]:g} is met at a start point ({least:g})")
     minimum = problem.minimum()
     if minimum is not None:
-        _demand(targets[-1] > minimum, f"no point can meet target {targets[-1]:g}: the minimum is {minimum:g}")
+        demand(targets[-1] > minimum, f"no point can meet target {targets[-1]:g}: the minimum is {minimum:g}")
 
 
 class _Loop:
@@ -221,22 +220,22 @@ def _moves(build: Callable[[], Optimizer], problem: Problem) -> None:
     loop = _Loop(build, problem, SEEDS)
     start = loop.params.clone()
     end = loop.run()
-    _demand(bool(end.isfinite().all()), f"parameters are not finite after {STEPS} steps with the default settings")
-    _demand(bool((end != start).any(dim=1).all()), f"a trial did not move in {STEPS} steps")
+    demand(bool(end.isfinite().all()), f"parameters are not finite after {STEPS} steps with the default settings")
+    demand(bool((end != start).any(dim=1).all()), f"a trial did not move in {STEPS} steps")
 
 
 def _untouched(build: Callable[[], Optimizer], problem: Problem) -> None:
     loop = _Loop(build, problem, SEEDS)
     before, kept = loop.params, loop.params.clone()
     loop.run(1)
-    _demand(torch.equal(before, kept), "step() changed the parameters it was given; return new ones")
+    demand(torch.equal(before, kept), "step() changed the parameters it was given; return new ones")
 
 
 def _state_rows(build: Callable[[], Optimizer], problem: Problem) -> None:
     loop = _Loop(build, problem, SEEDS)
     loop.run(3)
     for tensor in _tensors(loop.state):
-        _demand(
+        demand(
             tensor.ndim > 0 and tensor.shape[0] == len(SEEDS),
             f"a state tensor has shape {tuple(tensor.shape)}; dimension 0 must be trials (keep counts as int)",
         )
@@ -247,7 +246,7 @@ def _steps_one_by_one(build: Callable[[], Optimizer], problem: Problem) -> None:
     for k, seed in enumerate(SEEDS):
         alone = _Loop(build, problem, [seed]).run()[0]
         near = torch.allclose(alone, together[k], rtol=1e-9, atol=1e-12)
-        _demand(
+        demand(
             near,
             f"trial {k} of a batch differs from the same trial alone by {(alone - together[k]).abs().max():.3g}; reduce over dim=1 alone",
         )
@@ -257,7 +256,7 @@ def _steps_company(build: Callable[[], Optimizer], problem: Problem) -> None:
     rows = [2, 0]
     together = _Loop(build, problem, SEEDS).run()
     fewer = _Loop(build, problem, [SEEDS[k] for k in rows]).run()
-    _demand(torch.equal(together[rows], fewer), "bits of a trial change with the trials beside it")
+    demand(torch.equal(together[rows], fewer), "bits of a trial change with the trials beside it")
 
 
 def _steps_selected(build: Callable[[], Optimizer], problem: Problem) -> None:
@@ -267,7 +266,7 @@ def _steps_selected(build: Callable[[], Optimizer], problem: Problem) -> None:
     part.run(STEPS)
     part.keep(rows)
     part.run(STEPS)
-    _demand(
+    demand(
         torch.equal(whole.params[rows], part.params), "after select(state, rows) the remaining trials go on differently"
     )
 
@@ -276,7 +275,7 @@ def _steps_nan(build: Callable[[], Optimizer], problem: Problem) -> None:
     others = torch.tensor([0, 2, 3])
     healthy = _Loop(build, problem, SEEDS).run()
     beside = _Loop(build, problem, SEEDS, nan=1).run()
-    _demand(torch.equal(healthy[others], beside[others]), "a trial of NaN changes the others")
+    demand(torch.equal(healthy[others], beside[others]), "a trial of NaN changes the others")
 
 
 def _steps_dtype(build: Callable[[], Optimizer], problem: Problem) -> None:
@@ -286,7 +285,7 @@ def _steps_dtype(build: Callable[[], Optimizer], problem: Problem) -> None:
         loop.run(1)
         for tensor in (loop.params, *_tensors(loop.state)):
             wrong = tensor.is_floating_point() and tensor.dtype != dtype
-            _demand(not wrong, f"{dtype} parameters became {tensor.dtype}; make tensors like params")
+            demand(not wrong, f"{dtype} parameters became {tensor.dtype}; make tensors like params")
 
 
 def _steps_apart(build: Callable[[], Optimizer], problem: Problem) -> None:
@@ -297,7 +296,7 @@ def _steps_apart(build: Callable[[], Optimizer], problem: Problem) -> None:
             same = apart(optimizer, optimizer.lr, problem.start(SEEDS))
         except PlainError as error:
             raise ContractError(f"it {error}") from error
-        _demand(
+        demand(
             same,
             "some columns alone move otherwise than among all, as norms, sizes or other elements enter; "
             "set `elementwise: ClassVar[bool] = False` in the class",

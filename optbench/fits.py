@@ -11,7 +11,7 @@ from typing import Any
 from .columns import elementwise
 from .data.openml import must_be_downloaded
 from .errors import MisfitError, UsageError, near, one_line
-from .interfaces import AVERAGES, Modifier, Optimizer, OracleModifier, Problem, TrialsModifier, UpdateModifier
+from .interfaces import AVERAGES, Modifier, Optimizer, OracleModifier, Problem, UpdateModifier
 from .nn import Learning
 from .optimizers.class_settings import signature
 from .oracle import BatchOracle
@@ -23,7 +23,7 @@ from .schedules.planned import looked_at
 from .schedules.several import check_factors, check_scaled, name_of, numbers_of, plain
 from .search import draw
 from .traced import check_compiler
-from .trials import changed, wrapped
+from .trials import changed, fitted, wrapped
 
 
 def fitting(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
@@ -145,12 +145,7 @@ def _modifiers(run: Run) -> None:
     if isinstance(problem, Learning) and must_be_downloaded(problem.data):
         return
     try:
-        problem = changed(problem, modifiers)
-        for modifier in modifiers:
-            if isinstance(modifier, TrialsModifier):
-                modifier.check(problem, run.budget)
-            elif isinstance(modifier, (OracleModifier, UpdateModifier)):
-                modifier.check(problem.layout)
+        fitted(problem, modifiers, run.budget)
     except ValueError as error:
         raise UsageError(f"{run.labels['problem']}: {error}") from error
 

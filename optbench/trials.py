@@ -191,6 +191,21 @@ def changed(problem: Problem, modifiers: Sequence[Modifier]) -> Problem:
     return problem
 
 
+def fitted(problem: Problem, modifiers: Sequence[Modifier], steps: int) -> Problem:
+    """The problem that is run, if the modifiers can work with it within so many steps.
+
+    Raises:
+        ValueError: one of them cannot; one line that says what is needed.
+    """
+    problem = changed(problem, modifiers)
+    for modifier in modifiers:
+        if isinstance(modifier, TrialsModifier):
+            modifier.check(problem, steps)
+        elif isinstance(modifier, (OracleModifier, UpdateModifier)):
+            modifier.check(problem.layout)
+    return problem
+
+
 def wrapped(oracle: Oracle, modifiers: Sequence[Modifier], params: Params, seeds: Sequence[int], steps: int) -> Oracle:
     """The oracle that an optimizer sees in the first step, for a look at what it can tell."""
     for modifier in modifiers:

@@ -32,7 +32,7 @@ NOT_APART = (
 
 def _users(tensor: Tensor) -> int:
     """Tensors that lie in the same memory, views among them, and a constant."""
-    return torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)  # pyright: ignore[reportAttributeAccessIssue]
+    return torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)  # pyright: ignore[reportAttributeAccessIssue] # torch does not publish it
 
 
 def _kind(setting: Any) -> Any:

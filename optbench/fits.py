@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,6 @@ from .interfaces import AVERAGES, Modifier, Optimizer, OracleModifier, Problem, 
 from .nn import Learning
 from .optimizers.class_settings import signature
 from .oracle import BatchOracle
-from .placing import DTYPES
 from .registry import make
 from .runs import Run, digest, settings_of
 from .schedules.batch_size import BATCH_SIZE, check_batch_size
@@ -151,9 +151,8 @@ def _modifiers(run: Run) -> None:
 
 
 def _problem_of(run: Run) -> Problem:
-    """Of the run's type, on the CPU."""
-    dtype = None if run.dtype is None else DTYPES[run.dtype]
-    return make(run.classes[0], run.problem["name"], settings_of(run.problem) | {"dtype": dtype})
+    """On the CPU: nothing is planned on a card."""
+    return replace(run, device="cpu").build_problem()
 
 
 def _is_choosy(modifier: Modifier) -> bool:

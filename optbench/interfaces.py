@@ -456,7 +456,9 @@ class OracleModifier(abc.ABC):
     """Changes what the optimizer is told: penalties on the objective, clipping, noise. Works with every optimizer."""
 
     place: ClassVar[str] = "oracle"
-    """"objective" (a penalty; applied first, nearest to the problem) or "oracle" (after all penalties, in the order given)."""
+    """"objective" (a penalty; applied first, nearest to the problem) or "oracle" (after all penalties)."""
+    turn: ClassVar[int] = 0
+    """The lower ones come first, whatever their order in a list; those of one turn in the order given."""
     batches: int = 1
     """Minibatches of the stream in a step; the problem's answer is their mean."""
 

@@ -123,5 +123,5 @@ def _patches(layer: nn.Conv1d | nn.Conv2d, x: Tensor) -> Tensor:
     if isinstance(layer, nn.Conv1d):
         flat, sizes = flat[:, :, None], [(1, *size) for size in sizes]
     kernel, dilation, stride = sizes
-    rows = F.unfold(flat, kernel, dilation=dilation, stride=stride)  # pyright: ignore[reportArgumentType]
+    rows = F.unfold(flat, kernel, dilation=dilation, stride=stride)  # pyright: ignore[reportArgumentType] # of a two-dimensional layer, these are pairs
     return rows.transpose(1, 2).unflatten(0, x.shape[:2])

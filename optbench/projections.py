@@ -38,5 +38,5 @@ def nearest(point: Params, bounds: Bounds, layout: Layout) -> Params:
         length = torch.linalg.vector_norm(inside, dim=1, keepdim=True)
         return point * torch.where(length > bounds.radius, bounds.radius / length, 1)
     if bounds.low is not None:
-        point = point.clamp(min=bounds.low)  # type: ignore[arg-type]
-    return point if bounds.high is None else point.clamp(max=bounds.high)  # type: ignore[arg-type]
+        point = point.clamp(min=bounds.low)  # type: ignore[arg-type] # a number or a tensor: torch has both
+    return point if bounds.high is None else point.clamp(max=bounds.high)  # type: ignore[arg-type] # a number or a tensor: torch has both

@@ -73,7 +73,7 @@ class QuadraticDeep(Problem):
     def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
         """λ, R and the mean of the samples as they are computed with."""
         curvatures, rotation = self._curvatures
-        return tuple(t.to(**self.kind) for t in (curvatures, rotation, self.samples.mean(dim=0)))  # type: ignore[return-value]
+        return tuple(t.to(**self.kind) for t in (curvatures, rotation, self.samples.mean(dim=0)))  # type: ignore[return-value] # three of them
 
     @cached_property
     def _minimum(self) -> float:

@@ -233,16 +233,22 @@ def test_the_table_that_a_sweep_ends_with_holds_its_own_runs_alone(typed) -> Non
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_numbers_stand_in_the_table_however_long_the_labels_are(
+def test_numbers_stand_in_the_table_however_long_the_words_are(
     typed, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     monkeypatch.setattr("optbench.verbs.summary.WIDTH", width)
     monkeypatch.setenv("COLUMNS", str(width))
-    modifiers = "modifier=[clip_norm,weight_decay,cautious,lookahead,ema]"
-    out = typed(
-        "run", *SMALL, "optimizer=adam", "optimizer.betas=[0.8,0.99]", modifiers, "modifier.clip_norm.max_norm=0.125"
-    ).out
+    words = [
+        "problem=quadratic",
+        "problem.condition=12345",
+        "problem.noise=0.125",
+        "optimizer=adamw",
+        "optimizer.betas=[0.8,0.99]",
+    ]
+    words += ["modifier=[clip_norm,weight_decay,cautious,lookahead,ema]", "modifier.clip_norm.max_norm=0.125"]
+    words += ["tuning.method=sobol", "tuning.trials=2", "search.weight_decay=[1e-4,1e-1]", "search.eps=[1e-9,1e-3]"]
+    out = typed("run", *SMALL, *words).out
     assert "…" not in out
-    assert all(heading in out for heading in ("setting", "reached", "steps to target", "final gap", "failed trials"))
+    assert {"reached", "steps", "target", "final", "gap", "failed", "trials"} <= set(out.split())
     assert "0/2" in out
     assert max(map(len, out.splitlines())) <= width

@@ -12,13 +12,12 @@ import pytest
 import torch
 
 import optbench
-from optbench.contracts import ContractError
+from optbench.contracts import ContractError, modifier_contracts, schedule_contracts, suited
 from optbench.errors import UsageError
 from optbench.interfaces import Hyper, Layout, Loss, Params, Problem, ProblemModifier, Schedule, UpdateModifier
 from optbench.modifiers import MODIFIERS
 from optbench.randomness import Randomness
 from optbench.schedules import SCHEDULES
-from optbench.training_contracts import modifier_contracts, schedule_contracts, suited
 from optbench.verbs.check import check
 
 pytestmark = pytest.mark.usefixtures("types_unchecked")

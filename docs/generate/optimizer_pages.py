@@ -10,6 +10,7 @@ import torch
 from optbench import footprint, registry
 from optbench.describe import describe, headline
 from optbench.optimizers.from_torch import FromTorch
+from optbench.report.numbers import word
 from optbench.verbs.listing import FAMILIES, families, wrapped
 from optbench.verbs.show import equals, search, settings, state
 
@@ -160,7 +161,8 @@ def _what(solved: pd.DataFrame) -> str:
         return ""
     problems = list(smoke.PROBLEMS.values())
     parts = [
-        "✓ 110: the median of nine seeds reaches the problem's target after 110 steps. ✗ 0.31: it does not, and this is "
+        f"✓ 110: the median of {word(int(solved.seeds.max()))} seeds reaches the problem's target after 110 steps. "
+        "✗ 0.31: it does not, and this is "
         "its loss at the end of the budget. –: it does not run there. Budgets and targets: sphere and quadratic (20 "
         "coordinates) 1,000 steps to f ≤ 10⁻⁴; logistic regression (full batch) 500 steps to 10⁻³ above the minimum; "
         "digits MLP (minibatches of 64) 500 steps to a training loss of 0.023, one hundredth of guessing. The rate is "

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
-from optbench.problems.quadratic import Quadratic  # pyright: ignore[reportMissingImports]
-from optbench.problems.rosenbrock import Rosenbrock  # pyright: ignore[reportMissingImports]
+from optbench.problems.quadratic import Quadratic  # pyright: ignore[reportMissingImports] # made by optbench/__init__.py
+from optbench.problems.rosenbrock import Rosenbrock  # pyright: ignore[reportMissingImports] # made by optbench/__init__.py
 
 from optbench import registry
 from optbench.errors import UsageError

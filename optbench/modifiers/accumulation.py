@@ -32,7 +32,7 @@ class Accumulation(OracleModifier):
     https://arxiv.org/abs/1706.02677. Same steps as a torch loop with k backward passes of loss / k before each step.
     """
 
-    turn: ClassVar[int] = -1
+    turn: ClassVar[int] = -1  # what changes the answer sees the mean
 
     batches: int = setting(4, least=1)
 

@@ -58,7 +58,7 @@ class AdaptiveClipping(OracleModifier):
             units = by_unit(grad, oracle.layout)
             for i, w in enumerate(by_unit(params, oracle.layout)):
                 if chosen[i]:
-                    most, length = part * lengths(w).clamp(min=eps), lengths(units[i])  # type: ignore[arg-type]
+                    most, length = part * lengths(w).clamp(min=eps), lengths(units[i])  # type: ignore[arg-type] # a number or a tensor: torch has both
                     units[i] = units[i] * torch.where(length > most, most / length, 1)
             return loss, joined(units)
 

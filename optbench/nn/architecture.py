@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 from torch import nn
 
@@ -96,7 +97,7 @@ def widths(owner: str, name: str, value: object) -> tuple[int, ...]:
     Raises:
         ValueError: it is no list of whole numbers of at least 1.
     """
-    found = value if isinstance(value, (tuple, list)) else [None]
+    found: list[Any] = list(value) if isinstance(value, (tuple, list)) else [None]
     if any(isinstance(width, bool) or not isinstance(width, int) or width < 1 for width in found):
         raise ValueError(f"{owner}: {name} must hold whole numbers of at least 1, got {value!r}")
-    return tuple(found)  # type: ignore[arg-type]
+    return tuple(found)

@@ -29,7 +29,7 @@ def attend(together: Tensor, causal: bool) -> Tensor:
     front, (length, _, _, d) = together.shape[:-4], together.shape[-4:]
     together = together.flatten(0, -5)
     if len(front) > 1 and together.device.type == "cpu" and length**2 * d <= SHORT:
-        mixed, _ = ShortAttention.apply(together, causal)  # type: ignore[no-untyped-call]
+        mixed, _ = ShortAttention.apply(together, causal)  # type: ignore[no-untyped-call] # torch leaves it untyped
     else:
         q, k, v = together.permute(2, 0, 3, 1, 4).unbind()
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=causal).transpose(1, 2).flatten(2)
@@ -67,7 +67,7 @@ class ShortAttention(torch.autograd.Function):
         ctx.set_materialize_grads(False)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor | None, further: Tensor | None) -> tuple[Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, slope: Tensor | None, further: Tensor | None) -> tuple[Tensor | None, None]:  # type: ignore[override] # of two outputs
         together, kept = ctx.saved_tensors
         q, k, v = _samples_last(together).unbind(1)
         of_kept, of_v = further, torch.zeros_like(v)

@@ -49,7 +49,7 @@ def bilinear(layer: nn.Module, name: str, u: Tensor) -> Tensor:
 
 def recurrent(layer: nn.Module, name: str, u: Tensor) -> Tensor:
     """U(±1/√hidden) for weights and biases. Source: torch.nn.RNNBase.reset_parameters."""
-    return (2 * u - 1) / math.sqrt(int(layer.hidden_size))  # type: ignore[arg-type]
+    return (2 * u - 1) / math.sqrt(int(layer.hidden_size))  # type: ignore[arg-type] # a number in every layer of these kinds
 
 
 def attention(layer: nn.Module, name: str, u: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ def position(layer: nn.Module, name: str, u: Tensor) -> Tensor:
 
 def quarter(layer: nn.Module, name: str, u: Tensor) -> Tensor:
     """Slope 0.25, or what the layer was made with. Source: torch.nn.PReLU.reset_parameters."""
-    return torch.full_like(u, float(layer.init))  # type: ignore[arg-type]
+    return torch.full_like(u, float(layer.init))  # type: ignore[arg-type] # a number in every layer of these kinds
 
 
 INITIALISERS: dict[type[nn.Module], Initialiser] = {

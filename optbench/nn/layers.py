@@ -83,7 +83,7 @@ def unflatten(layer: nn.Module, own: Own, x: Tensor, run: Pass) -> Tensor:
     assert isinstance(layer, nn.Unflatten)
     dim = layer.dim
     assert isinstance(dim, int)
-    return x.unflatten(dim if dim < 0 else dim + 1, layer.unflattened_size)  # pyright: ignore[reportArgumentType]
+    return x.unflatten(dim if dim < 0 else dim + 1, layer.unflattened_size)  # pyright: ignore[reportArgumentType] # sizes, not names
 
 
 def linear(layer: nn.Module, own: Own, x: Tensor, run: Pass) -> Tensor:
@@ -101,14 +101,14 @@ def linear_alone(layer: nn.Module, own: Own, x: Tensor, run: Pass) -> Tensor:
 
 def conv_alone(layer: nn.Module, own: Own, x: Tensor, run: Pass) -> Tensor:
     """torch.nn.Conv1d, Conv2d, Conv3d with any padding."""
-    return layer._conv_forward(x, own["weight"], own.get("bias"))  # type: ignore[operator]
+    return layer._conv_forward(x, own["weight"], own.get("bias"))  # type: ignore[operator] # torch's own, of every convolution
 
 
 def conv_transpose_alone(layer: nn.Module, own: Own, x: Tensor, run: Pass) -> Tensor:
     """torch.nn.ConvTranspose2d."""
     assert isinstance(layer, nn.ConvTranspose2d)
     sizes = (layer.stride, layer.padding, layer.output_padding, layer.groups, layer.dilation)
-    return F.conv_transpose2d(x, own["weight"], own.get("bias"), *sizes)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return F.conv_transpose2d(x, own["weight"], own.get("bias"), *sizes)  # pyright: ignore[reportArgumentType, reportCallIssue] # as many as the layer has dimensions
 
 
 def one_by_one(alone: Run) -> Run:

@@ -416,7 +416,7 @@ class Learning(Problem):
         return sum(kept.values()) * self.samples // batch.x.shape[1]
 
     @property
-    def loss_chunk(self) -> int | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def loss_chunk(self) -> int | None:  # pyright: ignore[reportIncompatibleVariableOverride] # worked out here, given there
         return max(2, CACHE // max(1, self.activation_bytes))
 
     def scratch_bytes(self) -> int:

@@ -97,7 +97,7 @@ def _integrated(
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what LSODA says in a warning, its status says too
         try:
-            solver = SOLVERS[method](motion, 0.0, begin, span, rtol=rtol, atol=atol)  # pyright: ignore[reportArgumentType]
+            solver = SOLVERS[method](motion, 0.0, begin, span, rtol=rtol, atol=atol)  # pyright: ignore[reportArgumentType] # scipy takes any of its solvers so
             while solver.status == "running":
                 solver.step()
         except _LostError:

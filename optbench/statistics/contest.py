@@ -173,7 +173,7 @@ def contest(results: Results) -> Contest:
     problem that was run with several budgets, types or devices counts as several problems. Of runs that are alike in
     all of this the newest stands.
     """
-    rows: list[dict[str, Any]] = results.runs.to_dict("records")  # type: ignore[assignment]
+    rows: list[dict[str, Any]] = results.runs.to_dict("records")  # type: ignore[assignment] # columns are named by words
     labels = _problem_labels(rows)
     newest: dict[tuple[str, ...], dict[str, Any]] = {}
     for row, label in zip(rows, labels, strict=True):

@@ -12,10 +12,16 @@ from rich.console import Console
 
 from .. import registry
 from ..api import optimizer, problem
-from ..contracts import ContractError, optimizer_contracts, problem_contracts
+from ..contracts import (
+    ContractError,
+    modifier_contracts,
+    optimizer_contracts,
+    problem_contracts,
+    schedule_contracts,
+    suited,
+)
 from ..errors import UsageError, one_line
 from ..interfaces import BASES
-from ..training_contracts import modifier_contracts, schedule_contracts, suited
 
 QUIET: dict[str, Any] = {"n": 6, "noise": 0.1}
 TRIED: dict[str, dict[str, Any]] = {

@@ -18,6 +18,8 @@ from ..store import Results
 
 WIDTH = 120
 """Columns of a table, at least, that goes to a file or a pipe."""
+NUMBER = 8
+"""Letters of the longest number there, 1.5·10⁻¹⁰ aside; headings may take two lines."""
 
 
 class _Sweep(Results):
@@ -39,11 +41,11 @@ def summary_table(path: Path, run_ids: Sequence[str]) -> None:
     if summary.empty:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("problem", no_wrap=True)
+    table.add_column("problem", overflow="fold", min_width=10)
     table.add_column("optimizer", overflow="fold")
-    table.add_column("setting", no_wrap=True)
+    table.add_column("setting", overflow="fold")
     for heading in ("reached", "steps to target", "final gap", "failed trials"):
-        table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column(heading, justify="right", min_width=NUMBER)
     for problem, rows in summary.groupby("problem", sort=False, observed=True):
         best = rows["median_steps"].min()
         for i, row in enumerate(rows.to_dict("records")):

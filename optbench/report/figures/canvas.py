@@ -72,13 +72,13 @@ class Sheet:
         self, xs: ArrayLike, ys: ArrayLike, color: str, width: float = 0.8, clip: Panel | None = None, **more: Any
     ) -> None:
         """A line through these points."""
-        self._add(Line2D(xs, ys, color=color, linewidth=width, **more), clip)  # type: ignore[arg-type]
+        self._add(Line2D(xs, ys, color=color, linewidth=width, **more), clip)  # type: ignore[arg-type] # matplotlib takes what numpy does
 
     def segments(
         self, ends: Sequence[Sequence[tuple[float, float]]], color: str, width: float = 0.8, **more: Any
     ) -> None:
         """Separate straight lines."""
-        self._add(LineCollection(ends, colors=color, linewidths=width, **more), None)  # type: ignore[arg-type]
+        self._add(LineCollection(ends, colors=color, linewidths=width, **more), None)  # type: ignore[arg-type] # matplotlib takes what numpy does
 
     def area(
         self, xs: ArrayLike, lower: ArrayLike, upper: ArrayLike, color: str, clip: Panel | None = None, **more: Any
@@ -100,7 +100,7 @@ class Sheet:
     def marks(self, xs: ArrayLike, ys: ArrayLike, shape: str | Path, size: float, color: str, **more: Any) -> None:
         """Markers of this width at the points."""
         more = {"markeredgewidth": 0, **more}
-        self._add(Line2D(xs, ys, linestyle="", marker=shape, markersize=size, color=color, **more), None)  # type: ignore[arg-type]
+        self._add(Line2D(xs, ys, linestyle="", marker=shape, markersize=size, color=color, **more), None)  # type: ignore[arg-type] # matplotlib takes what numpy does
 
 
 class Panel:

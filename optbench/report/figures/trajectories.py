@@ -189,7 +189,7 @@ def contour_path(contours: dict[str, Any], panel: Panel, levels: Sequence[float]
         quantiles = np.unique(np.quantile(finite, (np.arange(1, count + 1) / (count + 1)) ** 1.5))
         generator = contourpy.contour_generator(contours["x"], contours["y"], np.ma.masked_invalid(z))
         for level in quantiles if levels is None else levels:
-            lines += [np.asarray(line) for line in generator.lines(float(level)) if len(line) > 1]  # type: ignore[arg-type]
+            lines += [np.asarray(line) for line in generator.lines(float(level)) if len(line) > 1]  # type: ignore[arg-type] # lines come as arrays
     codes, points = [], []
     for line in lines:
         pixels = np.stack([panel.x(line[:, 0]), panel.y(line[:, 1])], 1)

@@ -1,4 +1,4 @@
-"""The contract tests of schedules and modifiers, tried in whole steps of training; those of the others are in contracts.py."""
+"""The contract tests of schedules and modifiers, tried in whole steps of training."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .contracts import SEEDS, STEPS, demand
-from .errors import UsageError
-from .interfaces import Modifier, Problem, Schedule
-from .optimizers.momentum import Momentum
-from .schedules.constant import Constant
-from .trials import Trials, fitted
+from ..errors import UsageError
+from ..interfaces import Modifier, Problem, Schedule
+from ..optimizers.momentum import Momentum
+from ..schedules.constant import Constant
+from ..trials import Trials, fitted
+from .contract import SEEDS, STEPS, demand
 
 LENGTH = 100
 """Steps of the budget whose factors are looked at."""
+BUDGET = 2 * STEPS
+"""Steps of a run, halfway through which trials may leave."""
 Parts = Callable[[], tuple[Schedule, list[Modifier]]]
 
 
@@ -44,7 +46,7 @@ def suited(build: Callable[[], Modifier], problems: list[Problem]) -> Problem:
     refused = ""
     for problem in problems:
         try:
-            fitted(problem, [build()], STEPS)
+            fitted(problem, [build()], BUDGET)
         except ValueError as error:
             refused = str(error)
         else:
@@ -92,10 +94,10 @@ def _seen(schedule: Schedule) -> list[tuple[int, Any]]:
     return seen
 
 
-def _run(parts: Parts, problem: Problem, seeds: list[int], nan: int | None = None, steps: int = 2 * STEPS) -> Trials:
-    """The trials after so many steps of a budget of twice STEPS."""
+def _run(parts: Parts, problem: Problem, seeds: list[int], nan: int | None = None, steps: int = BUDGET) -> Trials:
+    """The trials after so many steps of the budget."""
     schedule, modifiers = parts()
-    trials = Trials(problem, Momentum(lr=0.01), schedule, modifiers, seeds, 2 * STEPS)
+    trials = Trials(problem, Momentum(lr=0.01), schedule, modifiers, seeds, BUDGET)
     if nan is not None:
         trials.params[nan] = math.nan
     for step in range(steps):
@@ -106,7 +108,7 @@ def _run(parts: Parts, problem: Problem, seeds: list[int], nan: int | None = Non
 def _finite(parts: Parts, problem: Problem) -> None:
     trials = _run(parts, problem, SEEDS)
     for name, rows in (("parameters", trials.params), ("the judged point", trials.judged)):
-        demand(bool(rows.isfinite().all()), f"{name}: not finite after {2 * STEPS} steps with the default settings")
+        demand(bool(rows.isfinite().all()), f"{name}: not finite after {BUDGET} steps with the default settings")
 
 
 def _one_by_one(parts: Parts, problem: Problem) -> None:
@@ -131,7 +133,7 @@ def _selected(parts: Parts, problem: Problem) -> None:
     rows = torch.tensor([3, 1])
     whole, part = _run(parts, problem, SEEDS), _run(parts, problem, SEEDS, steps=STEPS)
     part.keep(rows)
-    for step in range(STEPS, 2 * STEPS):
+    for step in range(STEPS, BUDGET):
         part.step(step)
     demand(
         torch.equal(whole.judged[rows], part.judged),
